@@ -1,0 +1,39 @@
+#ifndef KERN_APP_H
+#define KERN_APP_H
+
+/*
+ * The border between the processor and the Linux interface.  arch calls these
+ * with interrupts on, on the thread's kernel stack; kernel/linux implements
+ * them and sets app_ops before the first program starts.
+ */
+
+#include <stdint.h>
+
+struct trapframe;
+
+/* thread->app_work */
+#define APP_WORK_SIGNAL 1u /* look for a signal to deliver */
+#define APP_WORK_EXIT   2u /* the thread must go */
+
+enum app_fault { APP_FAULT_PAGE, APP_FAULT_DIVIDE, APP_FAULT_OPCODE,
+	APP_FAULT_FPU, APP_FAULT_ALIGN, APP_FAULT_GP, APP_FAULT_BREAK,
+	APP_FAULT_DEBUG };
+
+struct app_ops {
+	/* tf->rax is the number on entry and the result on return. */
+	void (*syscall)(struct trapframe *);
+	/* app_work is set: about to return to the program with (tf), which may
+	 * be changed.  (tf->vector == TRAP_SYSCALL): after a system call. */
+	void (*work)(struct trapframe *);
+	/*
+	 * The program did something the processor refused.  APP_FAULT_PAGE has
+	 * been through vm_fault() already; (err) is its result, (addr) the
+	 * address.  Makes a signal frame or ends the program.
+	 */
+	void (*fault)(struct trapframe *, enum app_fault, uintptr_t addr,
+	    int err);
+};
+
+extern const struct app_ops *app_ops;
+
+#endif /* KERN_APP_H */

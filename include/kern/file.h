@@ -1,0 +1,99 @@
+#ifndef KERN_FILE_H
+#define KERN_FILE_H
+
+/* Open files and descriptors.  kernel/fs/file.c, kernel/fs/fd.c */
+
+#include <linux/fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lock.h"
+#include "poll.h"
+#include "uio.h"
+
+struct file;
+struct vnode;
+struct dentry;
+struct stat;
+struct vm_object;
+struct thread;
+
+/*
+ * A NULL operation is answered by the layer: see the right column.  All
+ * return 0 or a count, or -errno.  Thread context; may sleep, interruptibly:
+ * a signal ends a blocked call with -ERESTARTSYS (signal.h) when nothing has
+ * been transferred.  file->flags & O_NONBLOCK: -EAGAIN instead of sleeping.
+ */
+struct file_ops {
+	/* (*off) is advanced; it is the file's position or pread's offset. */
+	long (*read)(struct file *, struct uio *, uint64_t *off); /* -EINVAL */
+	long (*write)(struct file *, struct uio *, uint64_t *off); /* -EINVAL */
+	/* Without it lseek and pread answer -ESPIPE. */
+	int64_t (*seek)(struct file *, int64_t off, int whence);
+	long (*ioctl)(struct file *, unsigned req, unsigned long arg); /* -ENOTTY */
+	/* Events ready now (EPOLLIN...); registers (pe) first. */
+	uint32_t (*poll)(struct file *, struct poll_entry *pe); /* IN|OUT */
+	int (*fsync)(struct file *, bool data_only);            /* -EINVAL */
+	int (*stat)(struct file *, struct stat *);  /* vnode's, or anonymous */
+	/* The object to map, with a reference. */
+	int (*mmap)(struct file *, unsigned prot, bool shared,
+	    struct vm_object **);                           /* -ENODEV */
+	int (*truncate)(struct file *, uint64_t len);       /* -EINVAL */
+	int (*fallocate)(struct file *, int mode, uint64_t off,
+	    uint64_t len);                                  /* -EOPNOTSUPP */
+	/* getdents: calls emit() until it returns false; *off is the cookie */
+	int (*readdir)(struct file *, uint64_t *off,
+	    bool (*emit)(void *arg, const char *name, size_t len, uint64_t ino,
+	        uint8_t type, uint64_t next), void *arg);   /* -ENOTDIR */
+	/* "socket:[12]", "anon_inode:[eventpoll]" for /proc/self/fd */
+	int (*path)(struct file *, char *buf, size_t n);
+	void (*release)(struct file *); /* last reference; required */
+};
+
+struct file {
+	const struct file_ops *ops;
+	_Atomic uint32_t refs;
+	_Atomic uint32_t flags; /* O_*: access mode and status flags */
+	struct mutex pos_lock;
+	uint64_t pos;
+	struct vnode *vnode;    /* NULL: pipe, socket, anonymous */
+	struct dentry *dentry;  /* NULL likewise; for paths and *at() */
+	void *priv;             /* the implementation's */
+	struct list epoll_items; /* kernel/fs/epoll.c */
+	struct spinlock epoll_lock;
+};
+
+/* A new file with one reference; NULL when out of memory. */
+struct file *file_new(const struct file_ops *, uint32_t flags, void *priv);
+void file_get(struct file *);
+void file_put(struct file *);
+
+/* For the kernel itself: read all of [off, off + n), short at the end. */
+long file_read_at(struct file *, void *buf, size_t n, uint64_t off);
+
+/* --- descriptors of the current process -------------------------------- */
+
+struct fdtable *fdtable_create(void);
+void fdtable_get(struct fdtable *);
+void fdtable_put(struct fdtable *);
+
+#define FD_MAX_DEFAULT 1024        /* RLIMIT_NOFILE, soft */
+#define FD_MAX_LIMIT   (1u << 20)
+
+/* With a reference; NULL: -EBADF. */
+struct file *fd_get(int fd);
+/* Takes over the reference.  The lowest free descriptor from (from) on, or
+ * -EMFILE (the file is still the caller's). */
+int fd_install(struct file *, bool cloexec, int from);
+int fd_close(int fd);                               /* -EBADF */
+int fd_dup_to(struct file *, int fd, bool cloexec); /* closes what was there */
+int fd_get_flags(int fd);                           /* FD_CLOEXEC */
+int fd_set_flags(int fd, int flags);
+void fd_set_limit(unsigned max);
+unsigned fd_limit(void);
+void fd_close_all(struct fdtable *);
+/* For /proc/self/fd: the next open descriptor >= fd, or -1. */
+int fd_next(int fd);
+
+#endif /* KERN_FILE_H */

@@ -1,0 +1,89 @@
+#ifndef KERN_MM_H
+#define KERN_MM_H
+
+/* Physical pages and the kernel's heap.  kernel/mm/ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compiler.h"
+
+struct cpu;
+
+typedef uint64_t paddr_t;
+
+#define PAGE_SHIFT      12
+#define PAGE_SIZE       (1ul << PAGE_SHIFT)
+#define PAGE_SIZE_2M    (1ul << 21)
+#define PAGE_ORDER_MAX  10 /* 4 MiB */
+
+#define PAGE_ZERO   1u
+#define PAGE_ATOMIC 2u /* do not call shrinkers: event context, or a lock */
+
+/*
+ * 2^order pages, aligned to their size, at their address in the direct map;
+ * NULL when there is none.  Any context with PAGE_ATOMIC.
+ */
+void *page_alloc(unsigned order, unsigned flags) MUST_CHECK;
+void page_free(void *, unsigned order);
+
+/* References on one page (order 0): page_alloc() gives one; the last
+ * page_put() frees.  For pages that a cache, mappings and I/O share. */
+void page_get(void *);
+void page_put(void *);
+unsigned page_refs(const void *);
+
+/* Addresses of the direct map and of the kernel's image. */
+paddr_t va_to_pa(const void *);
+void *pa_to_va(paddr_t); /* RAM only */
+bool pa_is_ram(paddr_t);
+
+/* Kernel heap; aligned to 16, to a cache line from 64 bytes on, and sizes that
+ * are powers of two up to a page to their size.  Any context.  NULL when there
+ * is none; kfree(NULL) does nothing. */
+void *kmalloc(size_t) MUST_CHECK;
+void *kzalloc(size_t) MUST_CHECK;
+void *kmalloc_array(size_t n, size_t size) MUST_CHECK; /* checked, zeroed */
+void *krealloc(void *, size_t) MUST_CHECK;
+void kfree(void *);
+char *kstrdup(const char *) MUST_CHECK;
+
+/* Guarded kernel stack: returns its lowest byte. */
+#define KSTACK_SIZE (16ul * 1024)
+void *kstack_alloc(void);
+void kstack_free(void *);
+
+/* Device memory, uncached.  Thread context. */
+void *mmio_map(paddr_t, size_t);
+void mmio_unmap(void *, size_t);
+
+/* Virtually contiguous zeroed memory of separate pages.  Thread context. */
+void *vmalloc(size_t) MUST_CHECK;
+void vfree(void *);
+
+struct mm_stats {
+	uint64_t total, free;          /* bytes */
+	uint64_t slab, kstacks, page_tables;
+	uint64_t anon, file_cache;     /* kept by vm and the page cache */
+};
+void mm_stats(struct mm_stats *);
+/* Count (delta) bytes of page cache. */
+void mm_account_file(int64_t delta);
+
+/*
+ * Shrinkers: called when memory runs short, in thread context with no lock
+ * of mm's held.  Returns bytes freed.  (hard): somebody is blocked.
+ */
+struct shrinker {
+	const char *name;
+	size_t (*shrink)(size_t target, bool hard);
+	struct shrinker *next;
+};
+void shrinker_register(struct shrinker *);
+
+/* Boot: before it nothing can be allocated.  kernel/main.c */
+void mm_init(void);
+void mm_cpu_init(struct cpu *c);
+
+#endif /* KERN_MM_H */

@@ -1,0 +1,75 @@
+#ifndef KERN_PERCPU_H
+#define KERN_PERCPU_H
+
+/*
+ * The only per-cpu struct.  GS base points at it in kernel and program alike.
+ * The first fields are read by assembly: kernel/arch/x86_64/offsets.h checks
+ * them.  A field is touched by its own cpu only, unless it says otherwise.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compiler.h"
+
+struct thread;
+struct runq;    /* kernel/sched */
+struct timerq;  /* kernel/sched/timer.c */
+struct mm_cpu;  /* kernel/mm: page and slab caches */
+struct arch_cpu; /* kernel/arch: GDT, TSS, IST stacks */
+
+#define CPU_MAX 256
+
+struct cpu {
+	struct cpu *self;
+	uint64_t kstack_top;     /* of the current thread: asm */
+	uint64_t scratch;        /* asm */
+	struct thread *current;
+	uint32_t preempt_off;    /* nesting; 0: may be preempted */
+	_Atomic bool need_resched; /* set by any cpu */
+	bool in_irq;
+	uint32_t id;
+	uint32_t apic_id;
+	_Atomic bool online;
+	_Atomic bool idle_polling; /* no IPI needed to wake it */
+	struct thread *idle;
+	struct runq *runq;
+	struct timerq *timerq;
+	struct mm_cpu *mm;
+	struct arch_cpu *arch;
+	void *xen;               /* xen/: vcpu_info and upcall state */
+	uint64_t nirq, nswitch;
+	_Atomic uint64_t rcu_seen; /* kernel/sched/rcu.c */
+} ALIGNED(CACHE_LINE);
+
+extern struct cpu *cpus[CPU_MAX]; /* NULL past cpu_count() */
+
+#ifdef __KERNEL__
+static inline struct cpu *cpu_self(void)
+{
+	struct cpu *c;
+	__asm__ volatile("movq %%gs:0, %0" : "=r"(c));
+	return c;
+}
+
+/*
+ * One instruction, so that a migration between two loads cannot give
+ * another cpu's thread.
+ */
+static inline struct thread *thread_self(void)
+{
+	struct thread *t;
+	__asm__ volatile("movq %%gs:%c1, %0"
+			 : "=r"(t)
+			 : "i"(offsetof(struct cpu, current)));
+	return t;
+}
+#else
+struct cpu *cpu_self(void); /* host tests supply these */
+struct thread *thread_self(void);
+#endif
+
+unsigned cpu_count(void); /* cpus online */
+
+#endif /* KERN_PERCPU_H */

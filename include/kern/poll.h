@@ -1,0 +1,43 @@
+#ifndef KERN_POLL_H
+#define KERN_POLL_H
+
+/*
+ * Readiness: whoever waits for events of a file puts a poll_entry on the
+ * file's poll_head; whoever makes the file ready notifies the head.
+ * kernel/fs/poll.c.  poll, select and epoll are built on this alone.
+ */
+
+#include <linux/eventpoll.h>
+#include <stdint.h>
+
+#include "list.h"
+#include "lock.h"
+
+struct poll_entry;
+
+struct poll_head {
+	struct spinlock lock; /* event context notifies */
+	struct list entries;
+};
+
+struct poll_entry {
+	struct list link;
+	struct poll_head *head; /* NULL: on none */
+	/* Any context, head's lock held: must not sleep nor touch the head. */
+	void (*wake)(struct poll_entry *, uint32_t events);
+	/* An entry that is asked to wait on a second head while it is on one
+	 * calls this for another; NULL: it cannot.  poll.c */
+	struct poll_entry *(*more)(struct poll_entry *);
+};
+
+void poll_head_init(struct poll_head *);
+/* EPOLLIN...; any context. */
+void poll_notify(struct poll_head *, uint32_t events);
+/* (pe) NULL: does nothing; so file_ops->poll() can call it always. */
+void poll_wait(struct poll_head *, struct poll_entry *pe);
+/* After it returns, wake() neither runs nor will. */
+void poll_entry_remove(struct poll_entry *);
+/* The object goes: wakes all with EPOLLHUP and takes them off. */
+void poll_head_destroy(struct poll_head *);
+
+#endif /* KERN_POLL_H */

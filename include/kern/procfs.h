@@ -1,0 +1,32 @@
+#ifndef KERN_PROCFS_H
+#define KERN_PROCFS_H
+
+/*
+ * Files of /proc (and /sys) that other rooms fill: kernel/fs/procfs registers
+ * the tree; a room adds its file with PROC_FILE().
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compiler.h"
+
+/* Text under construction; grows by itself; overflow is remembered. */
+struct proc_out {
+	char *buf;
+	size_t len, cap;
+	int error;
+};
+void proc_printf(struct proc_out *, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
+struct proc_file {
+	const char *path; /* "net/tcp", "self/maps", "sys/vm/overcommit_memory";
+	                   * "/sys/..." is for sysfs */
+	/* Thread context; writes the whole text.  0 or -errno. */
+	int (*show)(struct proc_out *);
+	/* A written value, NUL-terminated; NULL: read only. */
+	int (*store)(const char *text);
+};
+#define PROC_FILE(f) LINKER_SET_ADD(proc_set, struct proc_file, f)
+
+#endif /* KERN_PROCFS_H */

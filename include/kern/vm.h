@@ -1,0 +1,120 @@
+#ifndef KERN_VM_H
+#define KERN_VM_H
+
+/*
+ * Address spaces of programs.  kernel/mm/vm*.c.  Thread context; may sleep.
+ * There is one space today; nothing may assume so.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arch.h"
+#include "mm.h"
+
+#define VM_READ  1u
+#define VM_WRITE 2u
+#define VM_EXEC  4u
+#define VM_PROT  7u
+
+#define VM_SHARED     0x10u
+#define VM_FIXED      0x20u /* replaces what is there */
+#define VM_NOREPLACE  0x40u /* with VM_FIXED: -EEXIST instead */
+#define VM_GROWSDOWN  0x80u
+#define VM_32BIT      0x100u
+#define VM_POPULATE   0x200u
+#define VM_NORESERVE  0x400u
+#define VM_STACK      0x800u /* shown as [stack] */
+#define VM_HEAP       0x1000u /* shown as [heap] */
+#define VM_LOCKED     0x2000u
+
+/*
+ * What backs a mapping that is not anonymous: a file's page cache, shared
+ * memory, a device.
+ */
+struct vm_object;
+struct vm_object_ops {
+	/*
+	 * Give page (index) of the object, at its direct-map address, with a
+	 * reference for the mapping.  (write): it will be written through a
+	 * shared mapping: mark it dirty.  0; -EFAULT or -EIO (SIGBUS) past the
+	 * end or when it cannot be read; -ENOMEM.
+	 */
+	int (*page)(struct vm_object *, uint64_t index, bool write, void **);
+	void (*get)(struct vm_object *);
+	void (*put)(struct vm_object *);
+	/* "/bin/app", for /proc/self/maps; NULL: no name */
+	const char *(*name)(struct vm_object *);
+	/* device and inode for /proc/self/maps; NULL: 0 */
+	void (*ident)(struct vm_object *, uint64_t *dev, uint64_t *ino);
+	/* msync: write [first, first + n) back; NULL: nothing to do */
+	int (*sync)(struct vm_object *, uint64_t first, uint64_t n);
+};
+struct vm_object {
+	const struct vm_object_ops *ops;
+};
+
+struct vm_space *vm_space_create(void);
+void vm_space_get(struct vm_space *);
+void vm_space_put(struct vm_space *);
+struct pgtable *vm_space_pgtable(struct vm_space *);
+
+/*
+ * Map [*addr, *addr + len): *addr is a hint, or exact with VM_FIXED; it is
+ * page aligned, as is (len).  (obj) NULL: anonymous zeroed memory; else it
+ * takes a reference.  (off) is in bytes, page aligned.  Private mappings of
+ * an object are copied on write.  0, -EINVAL, -ENOMEM, -EEXIST; -EACCES for
+ * write and execute together.
+ */
+int vm_map(struct vm_space *, uintptr_t *addr, size_t len, unsigned prot,
+    unsigned flags, struct vm_object *obj, uint64_t off);
+int vm_unmap(struct vm_space *, uintptr_t addr, size_t len);
+int vm_protect(struct vm_space *, uintptr_t addr, size_t len, unsigned prot);
+/* mremap(2): flags and errors are Linux's; the new address or -errno. */
+long vm_remap(struct vm_space *, uintptr_t old, size_t old_len, size_t new_len,
+    unsigned flags, uintptr_t new_addr);
+/* madvise(2), msync(2), mlock(2), mincore(2): Linux's arguments. */
+int vm_advise(struct vm_space *, uintptr_t addr, size_t len, int advice);
+int vm_sync(struct vm_space *, uintptr_t addr, size_t len, int flags);
+int vm_lock(struct vm_space *, uintptr_t addr, size_t len, bool lock);
+int vm_incore(struct vm_space *, uintptr_t addr, size_t len, uint8_t *vec);
+/* Program break: (want) 0 asks.  Returns the break in force. */
+uintptr_t vm_brk(struct vm_space *, uintptr_t want);
+void vm_brk_init(struct vm_space *, uintptr_t start);
+
+/* A mapped page of an object has gone (truncate): drop [first, first + n)
+ * from every mapping of (obj). */
+void vm_object_zap(struct vm_object *obj, uint64_t first, uint64_t n);
+
+#define VM_FAULT_READ  VM_READ
+#define VM_FAULT_WRITE VM_WRITE
+#define VM_FAULT_EXEC  VM_EXEC
+/*
+ * Resolve a fault of the program or of the kernel on the program's memory.
+ * 0; -EFAULT: nothing mapped (SEGV_MAPERR); -EACCES: not allowed
+ * (SEGV_ACCERR); -EIO: SIGBUS; -ENOMEM.
+ */
+int vm_fault(struct vm_space *, uintptr_t addr, unsigned access);
+
+/* One row of /proc/self/maps. */
+struct vm_info {
+	uintptr_t start, end;
+	unsigned prot, flags;
+	uint64_t off;
+	struct vm_object *obj; /* valid during the callback */
+	uint64_t resident;     /* bytes */
+};
+/* Ascending.  (fn) must not call back into vm. */
+void vm_foreach(struct vm_space *, void (*fn)(const struct vm_info *, void *),
+    void *arg);
+struct vm_usage {
+	uint64_t size, resident, data, stack, text, locked; /* bytes */
+	uint64_t minflt, majflt;
+};
+void vm_usage(struct vm_space *, struct vm_usage *);
+
+/* A physical page at which the futexes of a shared word meet: 0 or -EFAULT. */
+int vm_futex_key(struct vm_space *, uintptr_t addr, uint64_t key[2]);
+
+#endif /* KERN_VM_H */

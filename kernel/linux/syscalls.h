@@ -1,0 +1,36 @@
+#ifndef LINUX_SYSCALLS_H
+#define LINUX_SYSCALLS_H
+
+/*
+ * The kernel's interface to programs.  kernel/linux/syscalls.def is the only
+ * list of system calls; prototypes and dispatch come from it.
+ *
+ * sys_NAME(): 0 or more on success, -errno on failure, as Linux does.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define NSYSCALL 512
+
+#define SYSCALL0(nr, name) long sys_##name(void);
+#define SYSCALL1(nr, name, t0, a0) long sys_##name(t0 a0);
+#define SYSCALL2(nr, name, t0, a0, t1, a1) long sys_##name(t0 a0, t1 a1);
+#define SYSCALL3(nr, name, t0, a0, t1, a1, t2, a2) \
+	long sys_##name(t0 a0, t1 a1, t2 a2);
+#define SYSCALL4(nr, name, t0, a0, t1, a1, t2, a2, t3, a3) \
+	long sys_##name(t0 a0, t1 a1, t2 a2, t3 a3);
+#define SYSCALL5(nr, name, t0, a0, t1, a1, t2, a2, t3, a3, t4, a4) \
+	long sys_##name(t0 a0, t1 a1, t2 a2, t3 a3, t4 a4);
+#define SYSCALL6(nr, name, t0, a0, t1, a1, t2, a2, t3, a3, t4, a4, t5, a5) \
+	long sys_##name(t0 a0, t1 a1, t2 a2, t3 a3, t4 a4, t5 a5);
+#include "syscalls.def"
+#undef SYSCALL0
+#undef SYSCALL1
+#undef SYSCALL2
+#undef SYSCALL3
+#undef SYSCALL4
+#undef SYSCALL5
+#undef SYSCALL6
+
+#endif /* LINUX_SYSCALLS_H */
