@@ -82,6 +82,10 @@ struct shrinker {
 };
 void shrinker_register(struct shrinker *);
 
+/* Give back memory that the loader filled, a boot module when its contents are
+ * no longer needed.  Whole pages inside [pa, pa + len).  Thread context. */
+void mm_free_boot_range(paddr_t pa, uint64_t len);
+
 /* Boot: before it nothing can be allocated.  kernel/main.c */
 void mm_init(void);
 void mm_cpu_init(struct cpu *c);
