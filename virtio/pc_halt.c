@@ -1,0 +1,75 @@
+/*
+ * Stopping a PC: QEMU's isa-debug-exit when the host asked for it (see
+ * README), power-off, reset.
+ */
+
+#include "kern/arch.h"
+#include "kern/compiler.h"
+#include "kern/param.h"
+
+#include "pc_int.h"
+
+/* QEMU exits with (value << 1) | 1, so seven bits carry the status. */
+#define DEBUG_EXIT_CRASH  0
+#define DEBUG_EXIT_STATUS 1  /* + status, up to ... */
+#define DEBUG_EXIT_OTHER  95 /* a status that does not fit */
+#define DEBUG_EXIT_SIGNAL 96 /* + status - 128: killed by a signal */
+
+static uint8_t debug_exit_value(enum platform_halt how, int status)
+{
+	if (how == PLATFORM_CRASH)
+		return DEBUG_EXIT_CRASH;
+	if (status >= 0 && status < DEBUG_EXIT_OTHER - DEBUG_EXIT_STATUS)
+		return (uint8_t)(DEBUG_EXIT_STATUS + status);
+	if (status >= 128 && status < 160)
+		return (uint8_t)(DEBUG_EXIT_SIGNAL + status - 128);
+	return DEBUG_EXIT_OTHER;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* The port of "debug_exit=0xPORT"; 0 when there is none. */
+static uint16_t debug_exit_port(void)
+{
+	const char *s = param_loader("debug_exit", 0);
+	unsigned port = 0;
+
+	if (!s || s[0] != '0' || s[1] != 'x')
+		return 0;
+	for (s += 2; hex_digit(*s) >= 0 && port <= 0xfff; s++)
+		port = port << 4 | (unsigned)hex_digit(*s);
+	return *s == '\0' ? (uint16_t)port : 0;
+}
+
+static void debug_exit(enum platform_halt how, int status)
+{
+	uint16_t port = debug_exit_port();
+
+	if (port != 0 && how != PLATFORM_REBOOT && inb(port) != 0xff)
+		outb(port, debug_exit_value(how, status));
+}
+
+static void reset(void)
+{
+	outb(0xcf9, 0x02); /* chipset reset control: hard, then pull it */
+	outb(0xcf9, 0x06);
+	outb(0x64, 0xfe); /* the keyboard controller's reset line */
+}
+
+void pc_halt(enum platform_halt how, int status)
+{
+	irq_disable();
+	debug_exit(how, status);
+	reset();
+	for (;;)
+		cpu_relax();
+}
