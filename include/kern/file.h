@@ -57,6 +57,7 @@ struct file {
 	_Atomic uint32_t flags; /* O_*: access mode and status flags */
 	struct mutex pos_lock;
 	uint64_t pos;
+	/* With references, which go after release(). */
 	struct vnode *vnode;    /* NULL: pipe, socket, anonymous */
 	struct dentry *dentry;  /* NULL likewise; for paths and *at() */
 	void *priv;             /* the implementation's */
@@ -69,12 +70,28 @@ struct file *file_new(const struct file_ops *, uint32_t flags, void *priv);
 void file_get(struct file *);
 void file_put(struct file *);
 
+static inline bool file_readable(const struct file *f)
+{
+	return ((f->flags + 1) & 1) && !(f->flags & O_PATH);
+}
+
+static inline bool file_writable(const struct file *f)
+{
+	return ((f->flags + 1) & 2) && !(f->flags & O_PATH);
+}
+
+static inline bool file_nonblock(const struct file *f)
+{
+	return f->flags & O_NONBLOCK;
+}
+
 /* For the kernel itself: read all of [off, off + n), short at the end. */
 long file_read_at(struct file *, void *buf, size_t n, uint64_t off);
 
 /* --- descriptors of the current process -------------------------------- */
 
 struct fdtable *fdtable_create(void);
+struct fdtable *fdtable_copy(struct fdtable *); /* NULL: no memory */
 void fdtable_get(struct fdtable *);
 void fdtable_put(struct fdtable *);
 
@@ -87,12 +104,16 @@ struct file *fd_get(int fd);
  * -EMFILE (the file is still the caller's). */
 int fd_install(struct file *, bool cloexec, int from);
 int fd_close(int fd);                               /* -EBADF */
-int fd_dup_to(struct file *, int fd, bool cloexec); /* closes what was there */
+/* The same at (fd); closes what was there.  -EBADF: above the limit. */
+int fd_dup_to(struct file *, int fd, bool cloexec);
 int fd_get_flags(int fd);                           /* FD_CLOEXEC */
 int fd_set_flags(int fd, int flags);
 void fd_set_limit(unsigned max);
 unsigned fd_limit(void);
 void fd_close_all(struct fdtable *);
+void fd_close_cloexec(void); /* execve */
+/* Close (or mark FD_CLOEXEC) all of [first, last]. */
+void fd_close_range(unsigned first, unsigned last, bool only_mark);
 /* For /proc/self/fd: the next open descriptor >= fd, or -1. */
 int fd_next(int fd);
 

@@ -8,6 +8,7 @@
  */
 
 #include <linux/eventpoll.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "list.h"
@@ -23,21 +24,30 @@ struct poll_head {
 struct poll_entry {
 	struct list link;
 	struct poll_head *head; /* NULL: on none */
-	/* Any context, head's lock held: must not sleep nor touch the head. */
-	void (*wake)(struct poll_entry *, uint32_t events);
+	/* Woken only until one exclusive entry has taken the event. */
+	bool exclusive;
+	/* Any context, head's lock held: must not sleep nor touch the head.
+	 * (events) 0: unknown.  False: had no use for the event. */
+	bool (*wake)(struct poll_entry *, uint32_t events);
 	/* An entry that is asked to wait on a second head while it is on one
 	 * calls this for another; NULL: it cannot.  poll.c */
 	struct poll_entry *(*more)(struct poll_entry *);
 };
 
+#define POLL_HEAD_INIT(h) { SPINLOCK_INIT, LIST_INIT((h).entries) }
+
 void poll_head_init(struct poll_head *);
+/* (pe) is on no head; wake is set; NULL for more. */
+void poll_entry_init(struct poll_entry *pe,
+    bool (*wake)(struct poll_entry *, uint32_t events));
 /* EPOLLIN...; any context. */
 void poll_notify(struct poll_head *, uint32_t events);
 /* (pe) NULL: does nothing; so file_ops->poll() can call it always. */
 void poll_wait(struct poll_head *, struct poll_entry *pe);
 /* After it returns, wake() neither runs nor will. */
 void poll_entry_remove(struct poll_entry *);
-/* The object goes: wakes all with EPOLLHUP and takes them off. */
+/* The object goes: wakes all with EPOLLHUP and takes them off.  Thread
+ * context: waits for those who are just leaving by themselves. */
 void poll_head_destroy(struct poll_head *);
 
 #endif /* KERN_POLL_H */

@@ -20,4 +20,14 @@ void signal_raise_self(int sig);
 void signal_raise_process(int sig); /* any context */
 bool signal_pending(void);          /* for the current thread */
 
+/*
+ * ppoll, pselect, epoll_pwait: block (*new) instead of what is blocked now,
+ * which goes to (*old).  When the call ends: with a signal pending (-EINTR),
+ * signal_restore_mask_on_return(old) lets its handler run with the temporary
+ * mask and brings the old one back after it; else swap back.  The current
+ * thread's; SIGKILL and SIGSTOP are never blocked.  Bit (sig - 1).
+ */
+int signal_mask_swap(const uint64_t *new, uint64_t *old);
+void signal_restore_mask_on_return(uint64_t old);
+
 #endif /* KERN_SIGNAL_H */

@@ -1,0 +1,101 @@
+/* Open files: see kern/file.h.  Freed after a grace period, for fd_get(). */
+
+#include "kern/file.h"
+
+#include "files_int.h"
+#include "kern/errno.h"
+#include "kern/mm.h"
+#include "kern/panic.h"
+#include "kern/sched.h"
+#include "kern/vfs.h"
+
+struct file_box {
+	struct file file;
+	struct rcu_head rcu;
+};
+
+struct file *file_new(const struct file_ops *ops, uint32_t flags, void *priv)
+{
+	struct file_box *b = kzalloc(sizeof(*b));
+	struct file *f;
+
+	if (!b)
+		return NULL;
+	f = &b->file;
+	f->ops = ops;
+	f->refs = 1;
+	f->flags = flags;
+	f->priv = priv;
+	mutex_init(&f->pos_lock);
+	list_init(&f->epoll_items);
+	return f;
+}
+
+void file_get(struct file *f)
+{
+	uint32_t old =
+	    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+
+	assert(old != 0);
+}
+
+/* False: its last reference has gone. */
+bool file_try_get(struct file *f)
+{
+	uint32_t n = atomic_load_explicit(&f->refs, memory_order_relaxed);
+
+	while (n != 0) {
+		if (atomic_compare_exchange_weak_explicit(&f->refs, &n, n + 1,
+			memory_order_acquire, memory_order_relaxed))
+			return true;
+	}
+	return false;
+}
+
+static void file_free(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct file_box, rcu));
+}
+
+void file_put(struct file *f)
+{
+	struct file_box *b = container_of(f, struct file_box, file);
+
+	if (atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	if (!list_empty(&f->epoll_items))
+		epoll_file_gone(f);
+	f->ops->release(f);
+	if (f->dentry)
+		dentry_put(f->dentry);
+	if (f->vnode)
+		vnode_put(f->vnode);
+	rcu_call(&b->rcu, file_free);
+}
+
+void file_closed(struct file *f)
+{
+	file_put(f);
+}
+
+long file_read_at(struct file *f, void *buf, size_t n, uint64_t off)
+{
+	size_t done = 0;
+
+	if (!f->ops->read)
+		return -EINVAL;
+	while (done < n) {
+		struct uio_vec v;
+		struct uio u;
+		long r;
+
+		uio_init(&u, &v, (char *)buf + done, n - done, false);
+		r = f->ops->read(f, &u, &off);
+		if (r < 0)
+			return done > 0 ? (long)done : r;
+		if (r == 0)
+			break;
+		done += (size_t)r;
+	}
+	return (long)done;
+}

@@ -1,0 +1,232 @@
+/*
+ * Reading, writing and closing.  The position is locked for the length of a
+ * call on what has one (so that two writers through one description do not
+ * overlap), never on a pipe or socket, whose reader may block for ever.
+ */
+
+#include "file_io.h"
+#include "kern/arch.h"
+#include "kern/errno.h"
+#include "kern/mm.h"
+#include "kern/num.h"
+#include "kern/signal.h"
+#include "syscalls.h"
+
+#include <linux/close_range.h>
+#include <linux/fs.h>
+
+int io_vec_import(
+    struct iov_buf *b, struct uio *u, const void *user_iov, unsigned long n)
+{
+	int err;
+
+	if (n > UIO_MAXIOV)
+		return -EINVAL;
+	b->vec = b->fast;
+	if (n > IOV_FAST) {
+		b->vec = kmalloc_array(n, sizeof(*b->vec));
+		if (!b->vec)
+			return -ENOMEM;
+	}
+	err = uio_import(u, b->vec, user_iov, (unsigned)n);
+	if (err)
+		io_vec_free(b);
+	return err;
+}
+
+void io_vec_free(struct iov_buf *b)
+{
+	if (b->vec != b->fast)
+		kfree(b->vec);
+}
+
+typedef long (*io_fn)(struct file *, struct uio *, uint64_t *);
+
+static long io_at(struct file *f, io_fn fn, struct uio *u, const int64_t *off)
+{
+	uint64_t at = 0;
+	long r;
+
+	if (off) {
+		if (*off < 0)
+			return -EINVAL;
+		if (!f->ops->seek)
+			return -ESPIPE;
+		at = (uint64_t)*off;
+		return fn(f, u, &at);
+	}
+	if (!f->ops->seek)
+		return fn(f, u, &at);
+	mutex_lock(&f->pos_lock);
+	r = fn(f, u, &f->pos);
+	mutex_unlock(&f->pos_lock);
+	return r;
+}
+
+long io_read(struct file *f, struct uio *u, const int64_t *off)
+{
+	if (!file_readable(f))
+		return -EBADF;
+	if (!f->ops->read)
+		return -EINVAL;
+	return io_at(f, f->ops->read, u, off);
+}
+
+long io_write(struct file *f, struct uio *u, const int64_t *off)
+{
+	if (!file_writable(f))
+		return -EBADF;
+	if (!f->ops->write)
+		return -EINVAL;
+	return io_at(f, f->ops->write, u, off);
+}
+
+typedef long (*io_dir)(struct file *, struct uio *, const int64_t *);
+
+static long io_buffer(
+    int fd, io_dir dir, void *buf, size_t n, const int64_t *off)
+{
+	struct file *f = fd_get(fd);
+	struct uio_vec v;
+	struct uio u;
+	long r;
+
+	if (!f)
+		return -EBADF;
+	if ((long)n < 0)
+		r = -EINVAL;
+	else if (!user_range_ok(buf, n))
+		r = -EFAULT;
+	else {
+		uio_init(&u, &v, buf, n, true);
+		r = dir(f, &u, off);
+	}
+	file_put(f);
+	return r;
+}
+
+static long io_vector(
+    int fd, io_dir dir, const void *iov, unsigned long n, const int64_t *off)
+{
+	struct file *f = fd_get(fd);
+	struct iov_buf b;
+	struct uio u;
+	long r;
+
+	if (!f)
+		return -EBADF;
+	r = io_vec_import(&b, &u, iov, n);
+	if (r == 0) {
+		r = dir(f, &u, off);
+		io_vec_free(&b);
+	}
+	file_put(f);
+	return r;
+}
+
+long sys_read(int fd, void *buf, size_t n)
+{
+	return io_buffer(fd, io_read, buf, n, NULL);
+}
+
+long sys_write(int fd, const void *buf, size_t n)
+{
+	return io_buffer(fd, io_write, (void *)(uintptr_t)buf, n, NULL);
+}
+
+long sys_pread64(int fd, void *buf, size_t n, int64_t off)
+{
+	return io_buffer(fd, io_read, buf, n, &off);
+}
+
+long sys_pwrite64(int fd, const void *buf, size_t n, int64_t off)
+{
+	return io_buffer(fd, io_write, (void *)(uintptr_t)buf, n, &off);
+}
+
+long sys_readv(int fd, const void *iov, unsigned long n)
+{
+	return io_vector(fd, io_read, iov, n, NULL);
+}
+
+long sys_writev(int fd, const void *iov, unsigned long n)
+{
+	return io_vector(fd, io_write, iov, n, NULL);
+}
+
+/* The high half of the offset is for 32-bit programs. */
+long sys_preadv(
+    int fd, const void *iov, unsigned long n, int64_t off, unsigned long high)
+{
+	(void)high;
+	return io_vector(fd, io_read, iov, n, &off);
+}
+
+long sys_pwritev(
+    int fd, const void *iov, unsigned long n, int64_t off, unsigned long high)
+{
+	(void)high;
+	return io_vector(fd, io_write, iov, n, &off);
+}
+
+/*
+ * RWF_HIPRI, RWF_DSYNC and RWF_SYNC ask for no more than what a call here
+ * does; what changes its result is refused.
+ */
+static bool rwf_ok(int flags)
+{
+	return (flags & ~(RWF_HIPRI | RWF_DSYNC | RWF_SYNC)) == 0;
+}
+
+long sys_preadv2(int fd, const void *iov, unsigned long n, int64_t off,
+    unsigned long high, int flags)
+{
+	(void)high;
+	if (!rwf_ok(flags))
+		return -EOPNOTSUPP;
+	return io_vector(fd, io_read, iov, n, off == -1 ? NULL : &off);
+}
+
+long sys_pwritev2(int fd, const void *iov, unsigned long n, int64_t off,
+    unsigned long high, int flags)
+{
+	(void)high;
+	if (!rwf_ok(flags))
+		return -EOPNOTSUPP;
+	return io_vector(fd, io_write, iov, n, off == -1 ? NULL : &off);
+}
+
+long sys_close(int fd)
+{
+	return fd_close(fd);
+}
+
+long sys_close_range(unsigned first, unsigned last, unsigned flags)
+{
+	if (flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC))
+		return -EINVAL;
+	if (first > last)
+		return -EINVAL;
+	fd_close_range(first, last, flags & CLOSE_RANGE_CLOEXEC);
+	return 0;
+}
+
+long sys_lseek(int fd, int64_t off, int whence)
+{
+	struct file *f = fd_get(fd);
+	int64_t r = -ESPIPE;
+
+	if (!f)
+		return -EBADF;
+	if (f->flags & O_PATH) {
+		r = -EBADF;
+	} else if ((unsigned)whence > SEEK_HOLE) {
+		r = -EINVAL;
+	} else if (f->ops->seek) {
+		mutex_lock(&f->pos_lock);
+		r = f->ops->seek(f, off, whence);
+		mutex_unlock(&f->pos_lock);
+	}
+	file_put(f);
+	return r;
+}
