@@ -85,6 +85,11 @@ static inline bool file_nonblock(const struct file *f)
 	return f->flags & O_NONBLOCK;
 }
 
+/* fstat(2). */
+int file_stat(struct file *, struct stat *);
+/* A number for /proc/self/fd ("pipe:[7]") and st_ino of what has no vnode. */
+uint64_t file_new_ino(void);
+
 /* For the kernel itself: read all of [off, off + n), short at the end. */
 long file_read_at(struct file *, void *buf, size_t n, uint64_t off);
 

@@ -30,4 +30,14 @@ bool signal_pending(void);          /* for the current thread */
 int signal_mask_swap(const uint64_t *new, uint64_t *old);
 void signal_restore_mask_on_return(uint64_t old);
 
+/*
+ * signalfd: take one pending signal of (mask) (bit sig - 1) from the current
+ * thread or its process: 0, or -EAGAIN.  signal_pending_in() only looks.
+ */
+struct signalfd_siginfo;
+int signal_dequeue(uint64_t mask, struct signalfd_siginfo *);
+bool signal_pending_in(uint64_t mask);
+/* Notified (EPOLLIN) for each signal that becomes pending in the process. */
+struct poll_head *signal_poll_head(void);
+
 #endif /* KERN_SIGNAL_H */

@@ -4,9 +4,11 @@
 
 #include "files_int.h"
 #include "kern/errno.h"
+#include "kern/flock.h"
 #include "kern/mm.h"
 #include "kern/panic.h"
 #include "kern/sched.h"
+#include "kern/string.h"
 #include "kern/vfs.h"
 
 struct file_box {
@@ -65,6 +67,8 @@ void file_put(struct file *f)
 		return;
 	if (!list_empty(&f->epoll_items))
 		epoll_file_gone(f);
+	if (f->vnode)
+		flock_file_gone(f);
 	f->ops->release(f);
 	if (f->dentry)
 		dentry_put(f->dentry);
@@ -75,7 +79,44 @@ void file_put(struct file *f)
 
 void file_closed(struct file *f)
 {
+	if (f->vnode)
+		flock_fd_closed(f);
 	file_put(f);
+}
+
+uint64_t file_new_ino(void)
+{
+	static _Atomic uint64_t last;
+
+	return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
+/* All that has neither a vnode nor a stat() of its own shares one inode. */
+static void file_stat_anonymous(struct stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->st_dev = 1;
+	st->st_ino = 1;
+	st->st_nlink = 1;
+	st->st_mode = 0600;
+	st->st_blksize = PAGE_SIZE;
+}
+
+int file_stat(struct file *f, struct stat *st)
+{
+	struct vattr va;
+	int err;
+
+	if (f->ops->stat)
+		return f->ops->stat(f, st);
+	if (!f->vnode) {
+		file_stat_anonymous(st);
+		return 0;
+	}
+	err = vfs_getattr(f->vnode, &va);
+	if (err == 0)
+		vattr_to_stat(f->vnode, &va, st);
+	return err;
 }
 
 long file_read_at(struct file *f, void *buf, size_t n, uint64_t off)
