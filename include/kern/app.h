@@ -36,4 +36,8 @@ struct app_ops {
 
 extern const struct app_ops *app_ops;
 
+/* Boot: start boot_params.argv in a thread of its own, and return.  When it
+ * cannot be run the machine stops, saying why.  kernel/linux/exec_boot.c */
+void exec_init(void);
+
 #endif /* KERN_APP_H */

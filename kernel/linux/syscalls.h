@@ -13,6 +13,21 @@
 
 #define NSYSCALL 512
 
+/* The types that programs pass pointers to. */
+struct __kernel_itimerspec;
+struct __kernel_old_itimerval;
+struct __kernel_old_timeval;
+struct __kernel_timespec;
+struct new_utsname;
+struct rlimit64;
+struct rusage;
+struct sigaction;
+struct sigaltstack;
+struct sigevent;
+struct siginfo;
+struct sysinfo;
+struct tms;
+
 #define SYSCALL0(nr, name) long sys_##name(void);
 #define SYSCALL1(nr, name, t0, a0) long sys_##name(t0 a0);
 #define SYSCALL2(nr, name, t0, a0, t1, a1) long sys_##name(t0 a0, t1 a1);

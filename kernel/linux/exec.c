@@ -1,0 +1,371 @@
+#include "exec_int.h"
+
+#include <asm/fcntl.h>
+#include <linux/stat.h>
+
+#include "kern/arch.h"
+#include "kern/errno.h"
+#include "kern/file.h"
+#include "kern/log.h"
+#include "kern/mm.h"
+#include "kern/num.h"
+#include "kern/rand.h"
+#include "kern/string.h"
+#include "kern/vfs.h"
+#include "kern/vm.h"
+#include "signal_int.h"
+#include "task_int.h"
+
+#define PATH_MAX_   4096
+#define SCRIPT_LINE 256
+
+#define PIE_BASE    0x555555554000ul
+#define INTERP_BASE 0x7f0000000000ul
+#define RAND_BITS   28 /* pages */
+#define STACK_BITS  22
+#define BRK_BITS    13
+
+/* All of one exec, too large for a kernel stack. */
+struct exec {
+	struct file *file, *interp;
+	struct elf_plan plan, iplan;
+	struct elf_image img, iimg;
+	struct exec_info info;
+	char line[SCRIPT_LINE]; /* of a script: "#!" and on */
+	char path[PATH_MAX_];
+	char *why;
+};
+
+static int fail(struct exec *x, int r, const char *what, const char *reason)
+{
+	if (what)
+		snprintf(x->why, 128, "interpreter %s: %s", what, reason);
+	else
+		snprintf(x->why, 128, "%s", reason);
+	return r;
+}
+
+static const char *errno_text(int r)
+{
+	switch (r) {
+	case -ENOENT:
+		return "not found";
+	case -ENOTDIR:
+		return "not found: part of the path is not a directory";
+	case -EACCES:
+		return "permission denied";
+	case -EISDIR:
+		return "is a directory";
+	case -ELOOP:
+		return "too many symbolic links";
+	case -ENOMEM:
+		return "out of memory";
+	case -ENODEV:
+		return "is on a file system that cannot map files";
+	case -EIO:
+		return "read error";
+	default:
+		return "cannot be opened";
+	}
+}
+
+/* (what): the path when it is an interpreter's. */
+static int open_program(
+    struct exec *x, const char *path, const char *what, struct file **out)
+{
+	struct file *f;
+	int r = vfs_open(NULL, path, O_RDONLY | O_CLOEXEC, 0, &f);
+
+	if (r != 0)
+		return fail(x, r, what, errno_text(r));
+	r = 0;
+	if (!f->vnode || S_ISDIR(f->vnode->mode))
+		r = fail(x, -EACCES, what, "is a directory");
+	else if (!S_ISREG(f->vnode->mode))
+		r = fail(x, -EACCES, what, "is not a regular file");
+	else if (!(f->vnode->mode & 0111))
+		r = fail(x, -EACCES, what, "is not executable");
+	if (r != 0)
+		file_put(f);
+	else
+		*out = f;
+	return r;
+}
+
+static long src_read(
+    const struct elf_src *src, void *buf, size_t n, uint64_t off)
+{
+	return file_read_at(src->arg, buf, n, off);
+}
+
+static int plan_file(
+    struct exec *x, struct file *f, struct elf_plan *plan, const char *what)
+{
+	struct elf_src src = { src_read, f, f->vnode->size };
+	const char *why;
+	int r = elf_plan(&src, plan, &why);
+
+	if (r == 0 && plan->exec_stack)
+		log_once(LOG_WARN, "%s asks for an executable stack: ignored",
+		    x->path);
+	return r == 0 ? 0 : fail(x, r, what, why);
+}
+
+/* Split "#!path arg" at its first blanks; -ENOEXEC when it names none. */
+static int parse_script(char *line, char **interp, char **arg)
+{
+	char *p = line + 2, *end;
+
+	end = strchr(p, '\n');
+	if (!end)
+		return -ENOEXEC;
+	while (end > p && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	*end = '\0';
+	while (*p == ' ' || *p == '\t')
+		p++;
+	if (*p == '\0')
+		return -ENOEXEC;
+	*interp = p;
+	while (*p && *p != ' ' && *p != '\t')
+		p++;
+	*arg = NULL;
+	if (*p == '\0')
+		return 0;
+	*p++ = '\0';
+	while (*p == ' ' || *p == '\t')
+		p++;
+	*arg = p;
+	return 0;
+}
+
+/* A script: its interpreter becomes the program. */
+static int open_script(struct exec *x, struct exec_args *args)
+{
+	char *interp, *arg;
+	int r = parse_script(x->line, &interp, &arg);
+
+	if (r != 0)
+		return fail(x, r, NULL, "script without an interpreter");
+	file_put(x->file);
+	x->file = NULL;
+	r = exec_args_prepend(args, x->path, 1);
+	if (r == 0 && arg)
+		r = exec_args_prepend(args, arg, 0);
+	if (r == 0)
+		r = exec_args_prepend(args, interp, 0);
+	if (r != 0)
+		return fail(x, r, NULL, errno_text(r));
+	r = open_program(x, interp, interp, &x->file);
+	if (r == 0)
+		r = plan_file(x, x->file, &x->plan, interp);
+	return r;
+}
+
+/* Everything that can be refused before anything is changed. */
+static int exec_check(struct exec *x, struct exec_args *args)
+{
+	long n;
+	int r = open_program(x, x->path, NULL, &x->file);
+
+	if (r != 0)
+		return r;
+	n = file_read_at(x->file, x->line, sizeof(x->line) - 1, 0);
+	if (n < 0)
+		return fail(x, (int)n, NULL, "read error");
+	if (n > 2 && x->line[0] == '#' && x->line[1] == '!')
+		r = open_script(x, args);
+	else
+		r = plan_file(x, x->file, &x->plan, NULL);
+	if (r != 0 || x->plan.interp[0] == '\0')
+		return r;
+	r = open_program(x, x->plan.interp, x->plan.interp, &x->interp);
+	if (r == 0)
+		r = plan_file(x, x->interp, &x->iplan, x->plan.interp);
+	if (r == 0 && x->iplan.interp[0])
+		r = fail(
+		    x, -ENOEXEC, x->plan.interp, "wants an interpreter itself");
+	return r;
+}
+
+static uint64_t random_pages(unsigned bits)
+{
+	return (rand_u64() & ((1ul << bits) - 1)) << PAGE_SHIFT;
+}
+
+static int map_images(struct exec *x, struct vm_space *vm)
+{
+	int r = elf_map(
+	    vm, x->file, &x->plan, PIE_BASE + random_pages(RAND_BITS), &x->img);
+
+	if (r != 0)
+		return fail(x, r, NULL, "its segments cannot be mapped");
+	vm_brk_init(vm, x->img.end + random_pages(BRK_BITS));
+	if (!x->interp)
+		return 0;
+	r = elf_map(vm, x->interp, &x->iplan,
+	    INTERP_BASE + random_pages(RAND_BITS), &x->iimg);
+	if (r != 0)
+		return fail(x, r, x->plan.interp, "cannot be mapped");
+	return 0;
+}
+
+/* Room for the stack, untouched pages cost nothing; (*top) is its end. */
+static int map_stack(struct vm_space *vm, size_t size, uintptr_t *top)
+{
+	uintptr_t at, guard;
+	int r;
+
+	*top = USER_MAX - PAGE_SIZE - random_pages(STACK_BITS);
+	at = *top - size;
+	guard = at - EXEC_STACK_GUARD;
+	r = vm_map(
+	    vm, &at, size, VM_READ | VM_WRITE, VM_FIXED | VM_STACK, NULL, 0);
+	if (r != 0)
+		return r;
+	return vm_map(
+	    vm, &guard, EXEC_STACK_GUARD, 0, VM_FIXED | VM_NORESERVE, NULL, 0);
+}
+
+static void fill_info(struct exec *x, const struct proc *p)
+{
+	struct exec_info *i = &x->info;
+	uint32_t r[4];
+
+	cpuid(1, 0, r);
+	i->execfn = x->path;
+	i->entry = x->img.entry;
+	i->phdr = x->img.phdr;
+	i->phnum = x->plan.phnum;
+	i->interp_base = x->interp ? x->iimg.base : 0;
+	i->hwcap = r[3];
+	i->minsigstksz = signal_stack_min();
+	i->uid = p->uid;
+	i->euid = p->euid;
+	i->gid = p->gid;
+	i->egid = p->egid;
+	rand_bytes(i->random, sizeof(i->random));
+}
+
+static void note_stack(
+    struct proc *p, const struct exec_stack *st, const uint8_t *buf)
+{
+	mutex_lock(&p->exec_lock);
+	p->arg_start = st->arg_start;
+	p->arg_end = st->arg_end;
+	p->env_start = st->env_start;
+	p->env_end = st->env_end;
+	p->stack_top = st->sp;
+	p->auxv_len = (unsigned)MIN(st->auxv_len, sizeof(p->auxv));
+	memcpy(p->auxv, buf, p->auxv_len);
+	mutex_unlock(&p->exec_lock);
+}
+
+static int make_stack(
+    struct exec *x, struct proc *p, const struct exec_args *args, uintptr_t *sp)
+{
+	uint64_t size = MIN(p->rlim[RLIMIT_STACK].rlim_cur, 1ul << 30);
+	size_t n = exec_stack_size(args, &x->info);
+	struct exec_stack st;
+	uintptr_t top;
+	uint8_t *buf;
+	int r;
+
+	size = ALIGN_UP(MAX(size, n + 128 * 1024), PAGE_SIZE);
+	r = map_stack(p->vm, size, &top);
+	if (r != 0)
+		return r;
+	buf = vmalloc(n);
+	if (!buf)
+		return -ENOMEM;
+	exec_stack_build(args, &x->info, top, buf, n, &st);
+	r = copy_to_user((void *)st.sp, buf + (n - (top - st.sp)), top - st.sp);
+	if (r == 0)
+		note_stack(p, &st, buf + (n - (top - st.auxv)));
+	vfree(buf);
+	*sp = st.sp;
+	return r;
+}
+
+/* What of the old program does not pass to the new one. */
+static void reset_process(struct exec *x, struct proc *p)
+{
+	struct task *t = task_self();
+	const char *base = strrchr(x->path, '/');
+	char *exe = kmalloc(PATH_MAX_);
+
+	if (exe && dentry_path(x->file->dentry, exe, PATH_MAX_) < 0) {
+		kfree(exe);
+		exe = NULL;
+	}
+	base = base ? base + 1 : x->path;
+	mutex_lock(&p->exec_lock);
+	kfree(p->exe);
+	p->exe = exe;
+	snprintf(p->comm, sizeof(p->comm), "%s", base);
+	mutex_unlock(&p->exec_lock);
+	snprintf(t->thread->name, sizeof(t->thread->name), "%s", base);
+	for (int fd = fd_next(0); fd >= 0; fd = fd_next(fd + 1))
+		if (fd_get_flags(fd) & FD_CLOEXEC)
+			(void)fd_close(fd);
+	signal_exec(t);
+	t->clear_child_tid = NULL;
+	t->robust_list = 0;
+}
+
+static void set_registers(
+    const struct exec *x, uintptr_t sp, struct trapframe *tf)
+{
+	memset(tf, 0, sizeof(*tf));
+	tf->rip = x->interp ? x->iimg.entry : x->img.entry;
+	tf->rsp = sp;
+	tf->rflags = IRQ_FLAG_IF | 2;
+}
+
+static int exec_replace(
+    struct exec *x, struct exec_args *args, struct trapframe *tf, bool *gone)
+{
+	struct proc *p = proc_self();
+	uintptr_t sp;
+	int r;
+
+	*gone = true;
+	r = vm_unmap(p->vm, 0, USER_MAX);
+	if (r != 0)
+		return fail(x, r, NULL, "the old program cannot be unmapped");
+	reset_process(x, p);
+	r = map_images(x, p->vm);
+	if (r != 0)
+		return r;
+	fill_info(x, p);
+	r = make_stack(x, p, args, &sp);
+	if (r != 0)
+		return fail(x, r, NULL, "no memory for its stack");
+	set_registers(x, sp, tf);
+	arch_set_fs_base(0);
+	return 0;
+}
+
+int exec_load(const char *path, struct exec_args *args, struct trapframe *tf,
+    char why[128], bool *gone)
+{
+	struct exec *x = vmalloc(sizeof(*x));
+	int r;
+
+	*gone = false;
+	if (!x) {
+		snprintf(why, 128, "out of memory");
+		return -ENOMEM;
+	}
+	x->why = why;
+	snprintf(x->path, sizeof(x->path), "%s", path);
+	r = exec_check(x, args);
+	if (r == 0)
+		r = exec_replace(x, args, tf, gone);
+	if (x->interp)
+		file_put(x->interp);
+	if (x->file)
+		file_put(x->file);
+	vfree(x);
+	return r;
+}
