@@ -76,6 +76,10 @@ typedef void (*irq_fn)(void *arg); /* event context: interrupts off */
  * but VECTOR_XEN_UPCALL. */
 void irq_vector_set(unsigned vector, irq_fn fn, void *arg);
 
+/* Run the handler of a fixed vector: for platforms whose IPIs arrive in another
+ * way.  Event context. */
+void irq_vector_run(unsigned vector);
+
 /* A vector of (cpu)'s for an MSI.  Returns it, or -ENOSPC. */
 int irq_vector_alloc(unsigned cpu, irq_fn fn, void *arg);
 /* Returns when no handler of it runs any more.  Thread context. */
@@ -127,6 +131,11 @@ uint64_t tsc_read(void);
 uint64_t tsc_hz(void);
 uint64_t tsc_to_ns(uint64_t tsc_delta);
 
+/* One-shot event on this cpu at (deadline), clock_mono()'s ns; UINT64_MAX
+ * stops it.  By platform->timer_set, else by the local APIC; it arrives as
+ * timer_interrupt().  Interrupts off. */
+void arch_timer_set(uint64_t deadline);
+
 /* --- the program's memory ---------------------------------------------- */
 
 /*
@@ -169,7 +178,7 @@ struct trapframe {
 
 static inline bool trapframe_is_app(const struct trapframe *tf)
 {
-	return tf->rip < USER_MAX;
+	return (int64_t)tf->rip >= 0;
 }
 
 /* Per-thread state of the processor, in struct thread. */
@@ -183,11 +192,14 @@ struct arch_thread {
 
 size_t fpu_state_size(void);
 /* Vector state of the current thread, for signal frames: XSAVE format.
- * 0 or -EFAULT; fpu_restore_user() refuses what XRSTOR would fault on. */
+ * 0 or -EFAULT; fpu_restore_user() refuses what XRSTOR would fault on, may
+ * say -ENOMEM, and gives a clean state for NULL (execve, a signal frame without
+ * one).  The buffer is fpu_state_size() bytes, aligned to 64. */
 int fpu_save_user(void *user_buf);
 int fpu_restore_user(const void *user_buf);
 
-/* (t)->arch.kstack_top is set; make it start in fn(arg) when switched to. */
+/* (t)->arch.kstack_top is set; make it start in fn(arg), with interrupts off,
+ * when switched to.  fn must not return. */
 void arch_thread_init(struct thread *t, void (*fn)(void *), void *arg);
 /* 0 or -ENOMEM: give (t) vector state, a copy of the current thread's when
  * that has any. */
@@ -233,6 +245,23 @@ void pt_clean(struct pgtable *, uintptr_t va, size_t len, bool accessed,
 /* Forget translations on all cpus that may hold them.  Interrupts on, no
  * spinlock held (it waits for the other cpus). */
 void pt_flush(struct pgtable *, uintptr_t va, size_t len);
+
+/* --- boot and panic ---------------------------------------------------- */
+
+/* kernel/main.c, in this order: cpu 0's tables and boot_info; the kernel's
+ * page tables (boot_info.mem must be there); the local APIC and the clock
+ * (memory and the platform work). */
+void arch_early_init(void);
+void arch_memory_init(void);
+void arch_irq_init(void);
+/* Start the other cpus; returns when they are online.  Thread context. */
+void smp_start(void);
+
+/* Stop all other cpus for good; any context. */
+void arch_stop_others(void);
+_Noreturn void arch_hang(void); /* interrupts off, for ever */
+/* Read any address at all: 0 or -EFAULT; for backtraces. */
+int arch_probe64(const void *addr, uint64_t *out) MUST_CHECK;
 
 /* --- memory layout, for mm --------------------------------------------- */
 

@@ -18,6 +18,7 @@
 #include "list.h"
 #include "lock.h"
 #include "percpu.h"
+#include "rbtree.h"
 
 #define NSEC_PER_USEC 1000ull
 #define NSEC_PER_MSEC 1000000ull
@@ -27,7 +28,16 @@
 struct task;     /* kernel/linux: the program's view of a thread */
 struct vm_space; /* vm.h */
 struct fdtable;  /* file.h */
-struct waitq;
+
+/* Threads that wait for something; protected by a lock of its owner's. */
+struct waitq {
+	struct list waiters;
+};
+
+struct rcu_head {
+	struct rcu_head *next;
+	void (*fn)(struct rcu_head *);
+};
 
 enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_SLEEPING,
 	THREAD_DEAD };
@@ -68,6 +78,14 @@ struct thread {
 	_Atomic uint32_t refs;
 	void *kstack;
 	_Atomic bool exited;
+	bool in_shrinker;          /* kernel/mm's: see mm_shrink() */
+	bool rt_queued;            /* which queue of its cpu it is on */
+	bool yielding;
+	void (*fn)(void *);
+	void *arg;
+	struct rb_node run_node;
+	struct waitq join;
+	struct rcu_head rcu;
 };
 
 /*
@@ -127,10 +145,6 @@ void preempt_enable(void); /* reschedules if that was put off */
 
 /* --- sleeping ---------------------------------------------------------- */
 
-/* Threads that wait for something; protected by a lock of its owner's. */
-struct waitq {
-	struct list waiters;
-};
 #define WAITQ_INIT(q) { LIST_INIT((q).waiters) }
 
 #define WAIT_INTR 1u /* a signal ends the sleep: -EINTR */
@@ -178,7 +192,9 @@ struct timer {
 	uint64_t deadline;
 	void (*fn)(struct timer *);
 	struct cpu *cpu;    /* NULL: not pending */
-	unsigned slot;      /* kernel/sched/timer.c */
+	/* kernel/sched/timer.c's: the cpu that last had it, the queue */
+	_Atomic(struct cpu *) home;
+	struct rb_node node;
 };
 
 void timer_init(struct timer *, void (*fn)(struct timer *));
@@ -208,10 +224,6 @@ void work_flush(void); /* what was queued before has ended; thread context */
 #define rcu_load(p)       __atomic_load_n(&(p), __ATOMIC_CONSUME)
 #define rcu_store(p, v)   __atomic_store_n(&(p), (v), __ATOMIC_RELEASE)
 
-struct rcu_head {
-	struct rcu_head *next;
-	void (*fn)(struct rcu_head *);
-};
 /* fn runs in thread context when every reader of now has left. */
 void rcu_call(struct rcu_head *, void (*fn)(struct rcu_head *));
 void rcu_synchronize(void); /* thread context */

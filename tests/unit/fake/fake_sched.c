@@ -132,7 +132,6 @@ void timer_set(struct timer *t, uint64_t deadline)
 	for (i = 0; timers[i]; i++)
 		must(i < 255);
 	timers[i] = t;
-	t->slot = i;
 	t->cpu = &boot_cpu;
 	t->deadline = deadline;
 }
@@ -141,8 +140,9 @@ bool timer_cancel(struct timer *t)
 {
 	if (!t->cpu)
 		return false;
-	must(timers[t->slot] == t);
-	timers[t->slot] = NULL;
+	for (unsigned i = 0; i < 256; i++)
+		if (timers[i] == t)
+			timers[i] = NULL;
 	t->cpu = NULL;
 	return true;
 }

@@ -1,0 +1,76 @@
+#ifndef MM_INT_H
+#define MM_INT_H
+
+/* Private to kernel/mm: page metadata and the per-cpu caches. */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kern/lock.h"
+#include "kern/mm.h"
+
+enum page_type { PAGE_RESERVED, PAGE_FREE, PAGE_USED, PAGE_SLAB, PAGE_LARGE };
+
+/*
+ * One for each page frame.  The array spans all of RAM but is written only
+ * when the buddy first takes a chunk, so what lies past it is undefined.
+ */
+struct page {
+	union {
+		_Atomic uint32_t refs; /* PAGE_USED, PAGE_LARGE */
+		struct {
+			uint16_t inuse, free; /* PAGE_SLAB: slab.c */
+		};
+	};
+	uint8_t type;
+	uint8_t order; /* of the block, in its first page; of the slab,
+				in all of its pages */
+	uint8_t class; /* PAGE_SLAB */
+	uint8_t pad;
+	uint32_t next, prev; /* page frames on a list; 0 ends it */
+};
+_Static_assert(sizeof(struct page) == 16, "a power of two, and small");
+
+#define NPCP   64 /* pages that a cpu keeps at most */
+#define NCLASS 15
+#define NMAG   24
+
+struct magazine {
+	uint32_t n;
+	void *obj[NMAG];
+};
+
+/* Touched by its own cpu only, with interrupts off. */
+struct mm_cpu {
+	uint32_t npages;
+	void *pages[NPCP];
+	struct magazine mag[NCLASS];
+};
+
+/* page.c */
+void page_init(void);
+struct page *page_of(const void *va);
+uint32_t page_pfn(const struct page *);
+struct page *pfn_page(uint32_t pfn);
+void page_stats(struct mm_stats *);
+/* Like page_alloc(), never calls shrinkers. */
+void *page_get_free(unsigned order);
+/* Give the tail of a block back: [npages, 1 << order). */
+void page_trim(void *va, unsigned order, size_t npages);
+void page_free_range(void *va, size_t npages);
+
+/* slab.c */
+void slab_init(void);
+uint64_t slab_bytes(void);
+
+/* kmap.c */
+uint64_t kstack_bytes(void);
+
+/* mm.c: may this context sleep? */
+bool mm_may_block(void);
+/* Ask the shrinkers; false when none gave anything. */
+bool mm_shrink(size_t bytes);
+extern _Atomic int64_t mm_anon_bytes;
+
+#endif /* MM_INT_H */

@@ -1,0 +1,154 @@
+/*
+ * Which cpu a thread runs on.  Nobody reaches into another cpu's queue: an
+ * idle cpu asks, and the busy one pushes on the idle one's incoming list.
+ */
+
+#include "kern/arch.h"
+#include "kern/clock.h"
+#include "sched_int.h"
+
+#define BALANCE_INTERVAL (50 * NSEC_PER_MSEC)
+
+/* Hints: written by each cpu for itself as it becomes idle or busy. */
+static _Atomic uint64_t idle_cpus[THREAD_CPUS_WORDS];
+
+bool affinity_has(const struct thread *t, unsigned cpu)
+{
+	return READ_ONCE(t->affinity[cpu / 64]) >> (cpu % 64) & 1;
+}
+
+static bool cpu_usable(const struct thread *t, unsigned cpu)
+{
+	return cpus[cpu] && cpus[cpu]->online && affinity_has(t, cpu);
+}
+
+void balance_idle(struct cpu *c, bool idle)
+{
+	uint64_t bit = 1ull << (c->id % 64);
+
+	atomic_store_explicit(&c->runq->busy, !idle, memory_order_relaxed);
+	if (idle)
+		atomic_fetch_or(&idle_cpus[c->id / 64], bit);
+	else
+		atomic_fetch_and(&idle_cpus[c->id / 64], ~bit);
+}
+
+/* An idle cpu where (t) may run, or CPU_NONE. */
+static unsigned idle_cpu_for(const struct thread *t)
+{
+	for (unsigned w = 0; w < THREAD_CPUS_WORDS; w++) {
+		uint64_t set =
+		    atomic_load_explicit(&idle_cpus[w], memory_order_relaxed);
+
+		set &= READ_ONCE(t->affinity[w]);
+		while (set) {
+			unsigned cpu = w * 64 + (unsigned)__builtin_ctzll(set);
+
+			if (cpu_usable(t, cpu))
+				return cpu;
+			set &= set - 1;
+		}
+	}
+	return CPU_NONE;
+}
+
+static unsigned any_cpu_for(const struct thread *t)
+{
+	for (unsigned i = 0; i < CPU_MAX; i++)
+		if (cpu_usable(t, i))
+			return i;
+	return cpu_self()->id;
+}
+
+/* Where to run (t), which is waking: where it was if that is idle (its data
+ * is there), else any idle cpu, else where it was. */
+unsigned balance_choose(struct thread *t)
+{
+	unsigned home = t->cpu, cpu;
+
+	if (!cpu_usable(t, home))
+		home = any_cpu_for(t);
+	if (!atomic_load_explicit(
+		&cpus[home]->runq->busy, memory_order_relaxed))
+		return home;
+	cpu = idle_cpu_for(t);
+	return cpu == CPU_NONE ? home : cpu;
+}
+
+static uint32_t load_of(const struct runq *rq)
+{
+	return atomic_load_explicit(&rq->nready, memory_order_relaxed) +
+	       atomic_load_explicit(&rq->busy, memory_order_relaxed);
+}
+
+/* About to idle: ask the cpu with the most waiting threads for one. */
+void balance_pull(struct cpu *c)
+{
+	uint32_t none = CPU_NONE, most = 0, n;
+	struct cpu *from = NULL;
+
+	for (unsigned i = 0; i < CPU_MAX && cpus[i]; i++) {
+		if (cpus[i] == c || !cpus[i]->online)
+			continue;
+		n = atomic_load_explicit(
+		    &cpus[i]->runq->nready, memory_order_relaxed);
+		if (n > most) {
+			most = n;
+			from = cpus[i];
+		}
+	}
+	if (!from)
+		return;
+	if (atomic_compare_exchange_strong(&from->runq->pull_for, &none, c->id))
+		cpu_ipi(from->id, VECTOR_RESCHED);
+}
+
+void balance_push(struct runq *rq, struct thread *t, unsigned cpu)
+{
+	runq_dequeue(rq, t);
+	runq_leave(rq, t);
+	t->switched_in = clock_mono();
+	t->cpu = cpu;
+	if (runq_push_incoming(cpus[cpu]->runq, t))
+		sched_kick(cpu);
+}
+
+/* Interrupts off.  Somebody asked for a thread of ours. */
+void balance_serve(struct runq *rq)
+{
+	uint32_t cpu =
+	    atomic_load_explicit(&rq->pull_for, memory_order_relaxed);
+	struct thread *t;
+
+	if (likely(cpu == CPU_NONE))
+		return;
+	cpu = atomic_exchange(&rq->pull_for, CPU_NONE);
+	if (cpu == CPU_NONE || cpu == rq->cpu->id)
+		return;
+	t = runq_find_for(rq, cpu);
+	if (t)
+		balance_push(rq, t, cpu);
+}
+
+/* Interrupts off.  With all cpus busy nobody asks: look at their loads. */
+void balance_periodic(struct runq *rq, uint64_t now)
+{
+	uint32_t mine = load_of(rq), least = mine;
+	unsigned cpu = CPU_NONE;
+	struct thread *t;
+
+	if (now < rq->balance_at)
+		return;
+	rq->balance_at = now + BALANCE_INTERVAL;
+	for (unsigned i = 0; i < CPU_MAX && cpus[i]; i++) {
+		if (!cpus[i]->online || load_of(cpus[i]->runq) >= least)
+			continue;
+		least = load_of(cpus[i]->runq);
+		cpu = i;
+	}
+	if (cpu == CPU_NONE || mine - least < 2)
+		return;
+	t = runq_find_for(rq, cpu);
+	if (t)
+		balance_push(rq, t, cpu);
+}

@@ -1,0 +1,107 @@
+/*
+ * Grace periods by counting: a cpu that switches threads, or takes
+ * VECTOR_RESCHED while preemption is allowed, is in no read section and notes
+ * the number of the period that runs.  When all have noted ours, the readers
+ * of before have gone.
+ */
+
+#include "kern/arch.h"
+#include "kern/clock.h"
+#include "kern/panic.h"
+#include "sched_int.h"
+
+#define RCU_BATCH_DELAY (2 * NSEC_PER_MSEC)
+#define RCU_POLL        (200 * NSEC_PER_USEC)
+
+static _Atomic uint64_t period = 1;
+static _Atomic(struct rcu_head *) queue;
+static struct waitq wait = WAITQ_INIT(wait);
+static struct spinlock wait_lock = SPINLOCK_INIT;
+
+void rcu_quiescent(struct cpu *c)
+{
+	/* Acquire: readers after this see what the updater removed before it
+	 * began the period.  Release: readers before this are done. */
+	uint64_t now = atomic_load_explicit(&period, memory_order_acquire);
+
+	if (atomic_load_explicit(&c->rcu_seen, memory_order_relaxed) != now)
+		atomic_store_explicit(&c->rcu_seen, now, memory_order_release);
+}
+
+static void wait_for_cpu(struct cpu *c, uint64_t want)
+{
+	bool kicked = false;
+
+	while (
+	    atomic_load_explicit(&c->rcu_seen, memory_order_acquire) < want) {
+		if (!kicked)
+			cpu_ipi(c->id, VECTOR_RESCHED);
+		kicked = true;
+		thread_sleep_until(clock_mono() + RCU_POLL, 0);
+	}
+}
+
+void rcu_synchronize(void)
+{
+	uint64_t want = atomic_fetch_add(&period, 1) + 1;
+	unsigned long flags = irq_save();
+	struct cpu *self = cpu_self();
+
+	assert(self->preempt_off == 0);
+	rcu_quiescent(self);
+	irq_restore(flags);
+	for (unsigned i = 0; i < CPU_MAX && cpus[i]; i++)
+		if (cpus[i]->online)
+			wait_for_cpu(cpus[i], want);
+}
+
+void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *))
+{
+	struct rcu_head *head = atomic_load(&queue);
+	unsigned long flags;
+
+	h->fn = fn;
+	do {
+		h->next = head;
+	} while (!atomic_compare_exchange_weak(&queue, &head, h));
+	if (head)
+		return;
+	flags = spin_lock_irqsave(&wait_lock);
+	waitq_wake_all(&wait);
+	spin_unlock_irqrestore(&wait_lock, flags);
+}
+
+static void wait_for_calls(void)
+{
+	unsigned long flags = spin_lock_irqsave(&wait_lock);
+
+	while (!atomic_load(&queue))
+		waitq_wait(&wait, &wait_lock, &flags, TIME_NEVER, 0);
+	spin_unlock_irqrestore(&wait_lock, flags);
+}
+
+static void rcu_main(void *arg)
+{
+	struct rcu_head *h, *next;
+
+	(void)arg;
+	for (;;) {
+		wait_for_calls();
+		thread_sleep_until(clock_mono() + RCU_BATCH_DELAY, 0);
+		h = atomic_exchange(&queue, NULL);
+		rcu_synchronize();
+		for (; h; h = next) {
+			next = h->next;
+			h->fn(h);
+		}
+	}
+}
+
+void rcu_init(void)
+{
+	struct thread *t;
+
+	if (thread_create(&t, "rcu", rcu_main, NULL, -1))
+		panic("no memory for the rcu thread");
+	thread_start(t);
+}

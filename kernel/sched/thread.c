@@ -1,0 +1,284 @@
+/* Threads: making them, ending them, finding them. */
+
+#include "kern/arch.h"
+#include "kern/clock.h"
+#include "kern/errno.h"
+#include "kern/mm.h"
+#include "kern/panic.h"
+#include "kern/string.h"
+#include "sched_int.h"
+
+/*
+ * All threads.  Readers walk it under RCU; the lock is for writers, and a
+ * spinlock because the last reference may go in event context.
+ */
+static struct list all_threads = LIST_INIT(all_threads);
+static struct spinlock all_lock = SPINLOCK_INIT;
+static uint32_t last_id;
+
+/* Protects (exited) and (join) of every thread. */
+static struct spinlock exit_lock = SPINLOCK_INIT;
+
+#define ID_MAX 4194304u /* Linux's limit for a thread id */
+
+static bool id_taken(uint32_t id)
+{
+	struct thread *t;
+
+	list_foreach (t, &all_threads, all_link)
+		if (t->id == id)
+			return true;
+	return false;
+}
+
+static void all_add(struct thread *t)
+{
+	unsigned long flags = spin_lock_irqsave(&all_lock);
+	static bool wrapped;
+
+	do {
+		if (++last_id == ID_MAX) {
+			last_id = 1;
+			wrapped = true;
+		}
+	} while (wrapped && id_taken(last_id));
+	t->id = last_id;
+	t->all_link.next = &all_threads;
+	t->all_link.prev = all_threads.prev;
+	/* Readers go forward only: one store makes it visible. */
+	rcu_store(all_threads.prev->next, &t->all_link);
+	all_threads.prev = &t->all_link;
+	spin_unlock_irqrestore(&all_lock, flags);
+}
+
+/* (t) itself keeps its next, for a reader that stands on it. */
+static void all_del(struct thread *t)
+{
+	unsigned long flags = spin_lock_irqsave(&all_lock);
+
+	t->all_link.next->prev = t->all_link.prev;
+	rcu_store(t->all_link.prev->next, t->all_link.next);
+	spin_unlock_irqrestore(&all_lock, flags);
+}
+
+static void thread_setup(struct thread *t, const char *name)
+{
+	(void)snprintf(t->name, sizeof(t->name), "%s", name);
+	list_init(&t->run_link);
+	list_init(&t->wait_link);
+	waitq_init(&t->join);
+	t->refs = 1;
+	memset(t->affinity, 0xff, sizeof(t->affinity));
+}
+
+static void affinity_set_one(struct thread *t, unsigned cpu)
+{
+	memset(t->affinity, 0, sizeof(t->affinity));
+	t->affinity[cpu / 64] = 1ull << (cpu % 64);
+}
+
+int thread_create(struct thread **out, const char *name, void (*fn)(void *),
+    void *arg, int cpu)
+{
+	struct thread *self = thread_self();
+	struct thread *t = kzalloc(sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	t->kstack = kstack_alloc();
+	if (!t->kstack) {
+		kfree(t);
+		return -ENOMEM;
+	}
+	thread_setup(t, name);
+	memcpy(t->affinity, self->affinity, sizeof(t->affinity));
+	t->nice = self->nice;
+	t->policy = self->policy;
+	t->rt_priority = self->rt_priority;
+	t->cpu = self->cpu;
+	if (cpu >= 0) {
+		affinity_set_one(t, (unsigned)cpu);
+		t->cpu = (unsigned)cpu;
+	}
+	t->fn = fn;
+	t->arg = arg;
+	t->state = THREAD_SLEEPING;
+	t->switched_in = clock_mono();
+	t->arch.kstack_top = (uintptr_t)t->kstack + KSTACK_SIZE;
+	arch_thread_init(t, sched_entry, t);
+	all_add(t);
+	*out = t;
+	return 0;
+}
+
+void thread_start(struct thread *t)
+{
+	thread_get(t); /* the running thread's own */
+	(void)thread_wake(t, 0);
+}
+
+void thread_get(struct thread *t)
+{
+	uint32_t old =
+	    atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+
+	assert(old != 0);
+}
+
+static void thread_free(struct rcu_head *h)
+{
+	struct thread *t = container_of(h, struct thread, rcu);
+
+	arch_thread_destroy(t);
+	kstack_free(t->kstack);
+	kfree(t);
+}
+
+void thread_put(struct thread *t)
+{
+	uint32_t old =
+	    atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel);
+
+	assert(old != 0);
+	if (old != 1)
+		return;
+	all_del(t);
+	rcu_call(&t->rcu, thread_free);
+}
+
+void thread_exit(void)
+{
+	struct thread *t = thread_self();
+	unsigned long flags = spin_lock_irqsave(&exit_lock);
+
+	t->exited = true;
+	waitq_wake_all(&t->join);
+	spin_unlock(&exit_lock);
+	(void)flags; /* interrupts stay off */
+	atomic_store(&t->state, THREAD_DEAD);
+	schedule();
+	panic("thread %u runs after its end", t->id);
+}
+
+/* Drops the reference of thread_start(). */
+void thread_reap(struct thread *t)
+{
+	thread_put(t);
+}
+
+void thread_join(struct thread *t)
+{
+	unsigned long flags = spin_lock_irqsave(&exit_lock);
+
+	while (!t->exited)
+		waitq_wait(&t->join, &exit_lock, &flags, TIME_NEVER, 0);
+	spin_unlock_irqrestore(&exit_lock, flags);
+}
+
+uint64_t thread_cpu_time(const struct thread *t)
+{
+	uint64_t since = READ_ONCE(t->switched_in);
+	uint64_t ns = atomic_load_explicit(&t->cpu_time, memory_order_relaxed);
+	uint64_t now = clock_mono();
+
+	if (t->on_cpu && now > since)
+		ns += now - since;
+	return ns;
+}
+
+int thread_set_affinity(struct thread *t, const uint64_t *mask)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < CPU_MAX; i++)
+		if (cpus[i] && cpus[i]->online &&
+		    (mask[i / 64] >> (i % 64) & 1))
+			any = true;
+	if (!any)
+		return -EINVAL;
+	for (unsigned w = 0; w < THREAD_CPUS_WORDS; w++)
+		WRITE_ONCE(t->affinity[w], mask[w]);
+	if (t == thread_self())
+		sched_yield_cpu(); /* leaves a cpu it may not run on */
+	else if (t->on_cpu)
+		sched_resched(t->cpu);
+	return 0;
+}
+
+void thread_foreach(bool (*fn)(struct thread *, void *), void *arg)
+{
+	struct list *l;
+
+	rcu_read_lock();
+	for (l = rcu_load(all_threads.next); l != &all_threads;
+	     l = rcu_load(l->next)) {
+		struct thread *t = list_entry(l, struct thread, all_link);
+
+		if (!t->exited && !fn(t, arg))
+			break;
+	}
+	rcu_read_unlock();
+}
+
+struct find {
+	uint32_t id;
+	struct thread *found;
+};
+
+static bool find_one(struct thread *t, void *arg)
+{
+	struct find *f = arg;
+	uint32_t refs;
+
+	if (t->id != f->id)
+		return true;
+	refs = atomic_load_explicit(&t->refs, memory_order_relaxed);
+	/* Not from 0: it is on its way to thread_free(). */
+	while (refs != 0 && !f->found)
+		if (atomic_compare_exchange_weak(&t->refs, &refs, refs + 1))
+			f->found = t;
+	return false;
+}
+
+struct thread *thread_find(uint32_t id)
+{
+	struct find f = { .id = id };
+
+	thread_foreach(find_one, &f);
+	return f.found;
+}
+
+/* --- boot -------------------------------------------------------------- */
+
+void thread_adopt(struct cpu *c)
+{
+	static struct thread boot;
+
+	thread_setup(&boot, "main");
+	boot.cpu = c->id;
+	boot.state = THREAD_RUNNING;
+	boot.on_cpu = true;
+	boot.switched_in = clock_mono();
+	boot.arch.kstack_top = c->kstack_top;
+	boot.refs = 2; /* never freed: it is not on the heap */
+	all_add(&boot);
+	c->current = &boot;
+}
+
+struct thread *thread_idle(struct cpu *c)
+{
+	struct thread *t = kzalloc(sizeof(*t));
+
+	if (t)
+		t->kstack = kstack_alloc();
+	if (!t || !t->kstack)
+		panic("no memory for cpu %u", c->id);
+	thread_setup(t, "idle");
+	affinity_set_one(t, c->id);
+	t->cpu = c->id;
+	t->fn = idle_main;
+	t->state = THREAD_RUNNING;
+	t->arch.kstack_top = (uintptr_t)t->kstack + KSTACK_SIZE;
+	arch_thread_init(t, sched_entry, t);
+	return t;
+}
