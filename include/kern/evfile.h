@@ -44,7 +44,7 @@ int epoll_ctl(struct file *ep, int op, int fd, struct file *f,
  * the first until (deadline) (mono ns; 0: not at all).  Their number, 0,
  * -EINTR, -EFAULT, -EINVAL.
  */
-int epoll_wait(struct file *ep, struct epoll_event *user_ev, int max,
-    uint64_t deadline);
+int epoll_wait(
+    struct file *ep, struct epoll_event *user_ev, int max, uint64_t deadline);
 
 #endif /* KERN_EVFILE_H */

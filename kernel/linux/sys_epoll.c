@@ -1,0 +1,105 @@
+/* epoll: arguments; kernel/fs/epoll.c does the work. */
+
+#include "kern/arch.h"
+#include "kern/clock.h"
+#include "kern/errno.h"
+#include "kern/evfile.h"
+#include "kern/file.h"
+#include "kern/sched.h"
+#include "sigmask.h"
+#include "syscalls.h"
+
+static long epoll_new(bool cloexec)
+{
+	struct file *f = epoll_create();
+	int fd;
+
+	if (!f)
+		return -ENOMEM;
+	fd = fd_install(f, cloexec, 0);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+long sys_epoll_create(int size)
+{
+	return size <= 0 ? -EINVAL : epoll_new(false);
+}
+
+long sys_epoll_create1(int flags)
+{
+	if (flags & ~EPOLL_CLOEXEC)
+		return -EINVAL;
+	return epoll_new(flags & EPOLL_CLOEXEC);
+}
+
+long sys_epoll_ctl(int epfd, int op, int fd, void *user_ev)
+{
+	struct epoll_event ev = { .events = 0 };
+	struct file *ep, *f;
+	long r = -EBADF;
+
+	if (op != EPOLL_CTL_DEL && copy_from_user(&ev, user_ev, sizeof(ev)))
+		return -EFAULT;
+	ep = fd_get(epfd);
+	if (!ep)
+		return -EBADF;
+	f = fd_get(fd);
+	if (f) {
+		r = epoll_ctl(ep, op, fd, f, &ev);
+		file_put(f);
+	}
+	file_put(ep);
+	return r;
+}
+
+static long epoll_wait_masked(int epfd, void *events, int max,
+    uint64_t deadline, const void *mask, size_t size)
+{
+	struct sigmask m;
+	struct file *ep;
+	long r = sigmask_enter(&m, mask, size);
+
+	if (r)
+		return r;
+	ep = fd_get(epfd);
+	r = -EBADF;
+	if (ep) {
+		r = epoll_wait(ep, events, max, deadline);
+		file_put(ep);
+	}
+	sigmask_leave(&m, r);
+	return r;
+}
+
+static uint64_t epoll_deadline(int ms)
+{
+	if (ms < 0)
+		return TIME_NEVER;
+	return ms == 0 ? 0 : clock_mono() + (uint64_t)ms * NSEC_PER_MSEC;
+}
+
+long sys_epoll_wait(int epfd, void *events, int max, int timeout)
+{
+	return epoll_wait_masked(
+	    epfd, events, max, epoll_deadline(timeout), NULL, 0);
+}
+
+long sys_epoll_pwait(
+    int epfd, void *events, int max, int timeout, const void *mask, size_t size)
+{
+	return epoll_wait_masked(
+	    epfd, events, max, epoll_deadline(timeout), mask, size);
+}
+
+long sys_epoll_pwait2(int epfd, void *events, int max, const void *timeout,
+    const void *mask, size_t size)
+{
+	uint64_t deadline;
+	int err = deadline_from_user(timeout, &deadline);
+
+	if (err)
+		return err;
+	return epoll_wait_masked(epfd, events, max, deadline, mask, size);
+}
