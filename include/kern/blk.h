@@ -69,6 +69,7 @@ struct blk_dev {
 
 	/* kernel/dev/blk.c's */
 	struct list link;
+	unsigned minor; /* of its node in /dev; never used again */
 	struct spinlock lock;
 	struct list waiting; /* requests that found the ring full */
 	unsigned users, inflight;

@@ -29,6 +29,7 @@ struct fs_stat; /* what statfs(2) shows */
 #define VATTR_SIZE  8u
 #define VATTR_ATIME 16u
 #define VATTR_MTIME 32u
+#define VATTR_CTIME 64u /* set by the layer */
 
 struct vattr {
 	uint32_t mode, uid, gid, nlink;
@@ -65,8 +66,20 @@ struct vnode_ops {
 	/* Give the file operations of this open (devices, FIFOs, /proc); NULL:
 	 * the page-cached file of pcache.c */
 	int (*open)(struct vnode *, struct file *);
-	/* Page cache: fill one page of the file at its direct-map address. */
+	/* A file without a name, for O_TMPFILE. */
+	int (*tmpfile)(struct vnode *dir, uint32_t mode,
+	    struct vnode **out);                            /* -EOPNOTSUPP */
+	/* A link that is not text: where it leads, with a reference. */
+	int (*follow)(struct vnode *, struct dentry **);    /* readlink's text */
+	/* The vnode whose pages are this file's; no reference. */
+	struct vnode *(*data)(struct vnode *);              /* its own */
+	/* Page cache: fill one page of the file at its direct-map address.
+	 * NULL for both: the page cache is the only place of the contents. */
 	int (*read_page)(struct vnode *, uint64_t index, void *page);
+	/* The same for (n) pages from (first) on; those past the end are zeroed.
+	 * Used instead of read_page when there is one. */
+	int (*read_pages)(struct vnode *, uint64_t first, unsigned n,
+	    void **pages);
 	int (*write_page)(struct vnode *, uint64_t index, const void *page);
 	/* Last reference gone: free the file system's own part. */
 	void (*reclaim)(struct vnode *);
@@ -84,7 +97,10 @@ struct vnode {
 	struct pcache *pcache;   /* kernel/fs/pcache.c */
 	void *priv;              /* the file system's */
 	struct list flocks;      /* advisory locks; kernel/fs/flock.c */
+	unsigned flags;          /* VNODE_* */
 };
+
+#define VNODE_NOCACHE 1u /* do not remember the names in this directory */
 
 void vnode_init(struct vnode *, const struct vnode_ops *, struct mount *,
     uint64_t ino, uint32_t mode);
@@ -94,6 +110,7 @@ void vnode_put(struct vnode *);
 struct mount {
 	const struct fs_type *type;
 	struct vnode *root;
+	struct dentry *root_dentry;
 	struct dentry *mountpoint; /* NULL: the root of all */
 	struct mount *parent;
 	uint32_t dev;              /* st_dev */
@@ -119,6 +136,7 @@ struct fs_stat {
 int vfs_mount(const char *type, const char *source, const char *dir,
     unsigned flags, const char *options);
 int vfs_unmount(const char *dir);
+int vfs_statfs(struct mount *, struct fs_stat *);
 void vfs_foreach_mount(void (*fn)(const struct mount *, void *), void *arg);
 
 /*
@@ -137,14 +155,19 @@ extern struct fs_ctx *(*fs_ctx_current)(void); /* set by kernel/linux */
 /* With a reference. */
 int vfs_lookup(struct dentry *at, const char *path, unsigned how,
     struct dentry **);
-struct vnode *dentry_vnode(struct dentry *);
+struct vnode *dentry_vnode(struct dentry *); /* NULL: no such name */
 void dentry_get(struct dentry *);
 void dentry_put(struct dentry *);
-/* Absolute path, NUL-terminated: its length or -ENAMETOOLONG, -ENOENT. */
+bool dentry_unlinked(struct dentry *);
+/* Absolute path, NUL-terminated, " (deleted)" appended if it is: its length or
+ * -ENAMETOOLONG. */
 long dentry_path(struct dentry *, char *buf, size_t n);
 
 int vfs_open(struct dentry *at, const char *path, int flags, uint32_t mode,
     struct file **);
+/* A file without a name on a tmpfs of the kernel's own, for memfd_create(2)
+ * and shared anonymous memory; (name) is shown in /proc. */
+int vfs_anon_file(const char *name, int flags, struct file **);
 int vfs_mknod(struct dentry *at, const char *path, uint32_t mode,
     uint64_t rdev, struct dentry **out /* may be NULL */);
 int vfs_mkdir(struct dentry *at, const char *path, uint32_t mode);
@@ -160,6 +183,9 @@ void vattr_to_stat(const struct vnode *, const struct vattr *, struct stat *);
 int vfs_access(struct dentry *, int mode);
 
 int fs_chdir(struct dentry *);
+int fs_chroot(struct dentry *);
+uint32_t fs_umask(void);
+uint32_t fs_set_umask(uint32_t mask); /* the old one */
 struct dentry *fs_cwd(void);  /* with a reference */
 struct dentry *fs_root(void);
 

@@ -1,0 +1,126 @@
+#include "fs_fixture.h"
+
+#include "kern/arch.h"
+#include "kern/flock.h"
+#include "kern/log.h"
+#include "kern/panic.h"
+#include "kern/pipe.h"
+#include "kern/rand.h"
+#include "kernel/fs/files_int.h"
+
+#include <stdlib.h>
+
+/* What the rooms under and beside kernel/fs would supply. */
+
+void log_write(enum log_level level, const char *fmt, ...)
+{
+	(void)level;
+	(void)fmt;
+}
+
+void rand_bytes(void *p, size_t n)
+{
+	memset(p, 0x5a, n);
+}
+
+void vm_object_zap(struct vm_object *obj, uint64_t first, uint64_t n)
+{
+	(void)obj;
+	(void)first;
+	(void)n;
+}
+
+void panic(const char *fmt, ...)
+{
+	(void)fmt;
+	abort();
+}
+
+int copy_to_user(void *to, const void *from, size_t n)
+{
+	memcpy(to, from, n);
+	return 0;
+}
+
+int copy_from_user(void *to, const void *from, size_t n)
+{
+	memcpy(to, from, n);
+	return 0;
+}
+
+int clear_user(void *to, size_t n)
+{
+	memset(to, 0, n);
+	return 0;
+}
+
+void epoll_file_gone(struct file *f)
+{
+	(void)f;
+}
+
+WEAK void flock_file_gone(struct file *f)
+{
+	(void)f;
+}
+
+WEAK void flock_fd_closed(struct file *f)
+{
+	(void)f;
+}
+
+WEAK int fifo_open(struct vnode *v, struct file *f)
+{
+	(void)v;
+	(void)f;
+	return -ENXIO;
+}
+
+WEAK int dev_open(struct vnode *v, uint64_t rdev, struct file *f)
+{
+	(void)v;
+	(void)rdev;
+	(void)f;
+	return -ENXIO;
+}
+
+static long fixture_live;
+
+void fs_fixture_begin(void)
+{
+	fixture_live = fake_mm_live();
+}
+
+void fs_fixture_end(void)
+{
+	while (fake_rcu_run() || fake_work_run())
+		;
+	assert_int_equal(fake_mm_live(), fixture_live);
+	assert_int_equal(fake_mm_file_bytes(), 0);
+	assert_int_equal(fake_locks_held(), 0);
+}
+
+int fs_setup(void **state)
+{
+	(void)state;
+	fs_fixture_begin();
+	dentry_init();
+	assert_int_equal(vfs_mount("ramfs", "rootfs", "/", 0, NULL), 0);
+	return 0;
+}
+
+int fs_teardown(void **state)
+{
+	struct fs_ctx *c = fs_ctx();
+	struct mount *m = c->root->mount;
+
+	(void)state;
+	dentry_put(c->root);
+	dentry_put(c->cwd);
+	c->root = c->cwd = NULL;
+	dentry_forget_mount(m);
+	list_del(&m->link);
+	mount_destroy(m);
+	fs_fixture_end();
+	return 0;
+}
