@@ -130,6 +130,8 @@ const void *acpi_find(const char sig[4], uint32_t *len);
 uint64_t tsc_read(void);
 uint64_t tsc_hz(void);
 uint64_t tsc_to_ns(uint64_t tsc_delta);
+/* For platform->early(), when it knows; else it is measured. */
+void tsc_set_hz(uint64_t hz);
 
 /* One-shot event on this cpu at (deadline), clock_mono()'s ns; UINT64_MAX
  * stops it.  By platform->timer_set, else by the local APIC; it arrives as
@@ -226,6 +228,7 @@ struct pgtable; /* opaque: physical root */
 #define PT_EXEC     2u
 #define PT_UNCACHED 4u
 #define PT_GLOBAL   8u
+#define PT_NONE     16u /* keeps the page, but every access faults */
 
 /* Present is implied.  Sizes are 4 KiB or 2 MiB ((size) says). */
 struct pgtable *pgtable_create(void); /* shares the upper half */
@@ -239,6 +242,9 @@ size_t pt_unmap(struct pgtable *, uintptr_t va, uint64_t *pa, bool *dirty);
 int pt_protect(struct pgtable *, uintptr_t va, size_t size, unsigned prot);
 bool pt_lookup(struct pgtable *, uintptr_t va, uint64_t *pa, size_t *size,
     unsigned *prot, bool *accessed, bool *dirty);
+/* The first address in [va, end) where something is mapped (PT_NONE counts),
+ * by skipping tables that are not there; (end) when there is none. */
+uintptr_t pt_next(struct pgtable *, uintptr_t va, uintptr_t end);
 /* Clear the accessed or dirty bits of [va, va + len). */
 void pt_clean(struct pgtable *, uintptr_t va, size_t len, bool accessed,
     bool dirty);

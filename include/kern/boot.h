@@ -40,6 +40,12 @@ struct boot_info {
 extern struct boot_info boot_info;
 
 /*
+ * Add to boot_info.mem; (type) is XEN_HVM_MEMMAP_TYPE_*, which are E820's.
+ * For platform->early(), when the loader gave no map (nmem is 0).
+ */
+void boot_mem_add(uint64_t pa, uint64_t len, uint32_t type);
+
+/*
  * The boot chart: name the moment that has just been reached.  Printed by
  * --bootchart when the program's first instruction is about to run.
  * (name) must be a literal.  kernel/base/bootchart.c

@@ -4,10 +4,11 @@
 /*
  * The kernel's log: a ring that /dev/kmsg and a panic show, and the consoles
  * for what is at or above the console level (warnings; everything with
- * --verbose).  A line needs no newline.  Any context.  kernel/base/log.c
+ * --verbose).  A line needs no newline; consoles put "osv: " before it.  Any context.  kernel/base/log.c
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "compiler.h"
 
@@ -15,6 +16,8 @@ enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
 void log_write(enum log_level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void log_set_console_level(enum log_level);
+/* Boot: the consoles work from now on; shows what was logged before. */
+void log_console_start(void);
 
 /* Copy up to (n) bytes of the log's tail to (buf); returns the bytes copied. */
 size_t log_read(char *buf, size_t n);

@@ -1,0 +1,212 @@
+/*
+ * Time: the platform's clock or the TSC, one timer per cpu, and how fast both
+ * run.
+ */
+
+#include "kern/boot.h"
+#include "kern/clock.h"
+#include "kern/compiler.h"
+#include "kern/log.h"
+#include "kern/num.h"
+#include "kern/platform.h"
+#include "kern/sched.h"
+
+#include "apic.h"
+#include "arch_int.h"
+#include "time.h"
+
+#define KHZ            1000ull
+
+#define PIT_HZ         1193182ull
+#define PIT_CHANNEL2   0x42
+#define PIT_COMMAND    0x43
+#define PIT_PORT_B     0x61
+#define PIT_MODE0_CH2  0xb0 /* count once, low byte then high byte */
+#define PORT_B_GATE2   0x01
+#define PORT_B_SPEAKER 0x02
+#define PORT_B_OUT2    0x20
+
+#define WINDOW_US      2000ull
+#define PIT_POLLS_MAX  1000000u
+
+/* platform->clock_mono() minus clock_mono(). */
+static uint64_t platform_base;
+static bool use_platform;
+
+static uint64_t apic_hz;
+static uint64_t apic_mul; /* ticks per ns, 32.32 */
+static _Atomic uint64_t wall_offset;
+
+static uint64_t tsc_mono(void)
+{
+	return tsc_to_ns(tsc_read() - boot_info.entry_tsc);
+}
+
+uint64_t clock_mono(void)
+{
+	if (use_platform)
+		return platform->clock_mono() - platform_base;
+	return tsc_mono();
+}
+
+uint64_t clock_wall(void)
+{
+	return clock_mono() + wall_offset;
+}
+
+void clock_wall_set(uint64_t ns)
+{
+	wall_offset = ns - clock_mono();
+}
+
+void arch_timer_set(uint64_t deadline)
+{
+	uint64_t now, ticks;
+
+	if (platform->timer_set) {
+		if (deadline < UINT64_MAX - platform_base)
+			deadline += platform_base;
+		platform->timer_set(deadline);
+		return;
+	}
+	if (deadline == TIME_NEVER) {
+		apic_timer_stop();
+		return;
+	}
+	now = clock_mono();
+	deadline = deadline > now ? deadline - now : 0;
+	if (!apic_timer_needs_hz()) {
+		apic_timer_deadline(
+		    tsc_read() + (uint64_t)((unsigned __int128)deadline *
+					    tsc_hz() / NSEC_PER_SEC));
+		return;
+	}
+	/* too far for the counter: an early interrupt asks again */
+	ticks = (uint64_t)((unsigned __int128)deadline * apic_mul >> 32);
+	apic_timer_count((uint32_t)MIN(ticks, (uint64_t)UINT32_MAX));
+}
+
+/* Leaves 0x15 and 0x16, then the timing leaf of KVM and VMware. */
+static uint64_t cpuid_tsc_hz(void)
+{
+	uint32_t r[4];
+
+	if (cpu_features.max_leaf >= 0x15) {
+		cpuid(0x15, 0, r);
+		if (r[0] && r[1] && r[2])
+			return (uint64_t)r[2] * r[1] / r[0];
+	}
+	if (!cpu_features.hypervisor)
+		return 0;
+	cpuid(0x40000000, 0, r);
+	if (r[0] < 0x40000010 || r[0] > 0x400000ff)
+		return 0;
+	cpuid(0x40000010, 0, r);
+	return r[0] * KHZ;
+}
+
+static uint64_t cpuid_apic_hz(void)
+{
+	uint32_t r[4];
+
+	if (!cpu_features.hypervisor)
+		return 0;
+	cpuid(0x40000000, 0, r);
+	if (r[0] < 0x40000010 || r[0] > 0x400000ff)
+		return 0;
+	cpuid(0x40000010, 0, r);
+	return r[1] * KHZ;
+}
+
+/* Wait WINDOW_US by the timer chip; false: there is none. */
+static bool pit_wait(uint64_t *start, uint64_t *end)
+{
+	unsigned count = (unsigned)(PIT_HZ * WINDOW_US / 1000000);
+	uint8_t b = inb(PIT_PORT_B) & (uint8_t)~PORT_B_SPEAKER;
+	unsigned polls = 0;
+
+	outb(PIT_PORT_B, b | PORT_B_GATE2);
+	outb(PIT_COMMAND, PIT_MODE0_CH2);
+	outb(PIT_CHANNEL2, count & 0xff);
+	outb(PIT_CHANNEL2, (uint8_t)(count >> 8));
+	*start = tsc_read();
+	while (!(inb(PIT_PORT_B) & PORT_B_OUT2) && polls < PIT_POLLS_MAX)
+		polls++;
+	*end = tsc_read();
+	outb(PIT_PORT_B, b & (uint8_t)~PORT_B_GATE2);
+	return polls > 4 && polls < PIT_POLLS_MAX;
+}
+
+static bool measure_by_pit(bool want_apic)
+{
+	uint64_t start, end;
+	uint32_t ticks = 0;
+	bool ok;
+
+	if (want_apic)
+		apic_timer_count_start();
+	ok = pit_wait(&start, &end);
+	if (want_apic)
+		ticks = apic_timer_count_stop();
+	if (!ok)
+		return false;
+	if (!tsc_hz())
+		tsc_set_hz((end - start) * 1000000 / WINDOW_US);
+	if (want_apic)
+		apic_hz = ticks * 1000000ull / WINDOW_US;
+	return true;
+}
+
+static void measure_apic_by_tsc(void)
+{
+	uint64_t start = tsc_read(), window = tsc_hz() / 2000, now;
+	uint32_t ticks;
+
+	apic_timer_count_start();
+	do
+		now = tsc_read();
+	while (now - start < window);
+	ticks = apic_timer_count_stop();
+	apic_hz =
+	    (uint64_t)((unsigned __int128)ticks * tsc_hz() / (now - start));
+}
+
+static void measure(void)
+{
+	bool want_apic;
+
+	apic_hz = cpuid_apic_hz();
+	want_apic = !platform->timer_set && apic_timer_needs_hz() && !apic_hz;
+	if (!tsc_hz()) {
+		uint64_t hz = cpuid_tsc_hz();
+
+		if (hz)
+			tsc_set_hz(hz);
+	}
+	if (!tsc_hz() && !measure_by_pit(want_apic)) {
+		log_warn("clock: no way to measure the TSC: 1 GHz assumed");
+		tsc_set_hz(1000000000);
+	}
+	if (want_apic && !apic_hz)
+		measure_apic_by_tsc();
+	apic_mul = (apic_hz << 32) / NSEC_PER_SEC;
+}
+
+void clock_init(void)
+{
+	uint64_t wall;
+
+	measure();
+	if (platform->clock_mono) {
+		uint64_t now = tsc_mono();
+
+		platform_base = platform->clock_mono() - now;
+		use_platform = true;
+	}
+	wall = platform->clock_wall ? platform->clock_wall() : rtc_read();
+	clock_wall_set(wall);
+	log_info("clock: TSC %lu kHz%s, wall %lu s",
+	    (unsigned long)(tsc_hz() / 1000),
+	    use_platform ? ", platform clock" : "",
+	    (unsigned long)(wall / NSEC_PER_SEC));
+}

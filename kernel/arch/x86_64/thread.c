@@ -1,0 +1,108 @@
+/* A thread's part of the processor: its stack, FS base and vector state. */
+
+#include "kern/compiler.h"
+#include "kern/num.h"
+#include "kern/sched.h"
+#include "kern/string.h"
+#include "kern/vm.h"
+
+#include "arch_int.h"
+#include "fpu.h"
+
+void arch_thread_init(struct thread *t, void (*fn)(void *), void *arg)
+{
+	/* what switch_stacks() pops: r15 r14 r13 r12 rbx rbp, and its ret */
+	uint64_t *sp = (uint64_t *)(t->arch.kstack_top - 16) - 7;
+
+	memset(sp, 0, 9 * sizeof(*sp));
+	sp[3] = (uintptr_t)arg;
+	sp[4] = (uintptr_t)fn;
+	sp[6] = (uintptr_t)thread_first;
+	t->arch.rsp = (uintptr_t)sp;
+	t->arch.fs_base = 0;
+	t->arch.fpu = NULL;
+}
+
+/* Kernel threads run on whatever table is loaded: the upper half is shared. */
+static void switch_pgtable(struct arch_cpu *a, struct thread *next)
+{
+	struct pgtable *pt;
+
+	if (!next->vm)
+		return;
+	pt = vm_space_pgtable(next->vm);
+	if (pt == a->pgtable)
+		return;
+	__atomic_store_n(&a->pgtable, pt, __ATOMIC_SEQ_CST);
+	write_cr3((uintptr_t)pt - DIRECT_MAP_BASE);
+}
+
+static uint64_t read_fs_base(const struct thread *t)
+{
+	uint64_t v;
+
+	if (!cpu_features.fsgsbase)
+		return t->arch.fs_base;
+	__asm__ volatile("rdfsbase %0" : "=r"(v));
+	return v;
+}
+
+static void write_fs_base(uint64_t v)
+{
+	if (cpu_features.fsgsbase)
+		__asm__ volatile("wrfsbase %0" ::"r"(v));
+	else
+		wrmsr(MSR_FS_BASE, v);
+}
+
+void arch_switch(struct thread *prev, struct thread *next)
+{
+	struct cpu *c = cpu_self();
+
+	if (prev->arch.fpu) {
+		prev->arch.fs_base = read_fs_base(prev);
+		fpu_save(prev);
+	}
+	c->current = next;
+	c->kstack_top = next->arch.kstack_top;
+	switch_pgtable(c->arch, next);
+	if (next->arch.fpu) {
+		write_fs_base(next->arch.fs_base);
+		fpu_load(next);
+	}
+	switch_stacks(&prev->arch.rsp, next->arch.rsp);
+}
+
+void arch_set_fs_base(uint64_t base)
+{
+	unsigned long flags = irq_save();
+
+	thread_self()->arch.fs_base = base;
+	write_fs_base(base);
+	irq_restore(flags);
+}
+
+int arch_thread_init_app(struct thread *t)
+{
+	return fpu_create(t);
+}
+
+void arch_thread_destroy(struct thread *t)
+{
+	fpu_destroy(t);
+}
+
+/*
+ * The copy is needed because (tf) may be anywhere, and enter_app() wants it
+ * deeper on this stack than where it goes.
+ */
+void arch_enter_app(const struct trapframe *tf)
+{
+	struct trapframe copy = *tf;
+	struct thread *t = thread_self();
+	unsigned long flags = irq_save();
+
+	switch_pgtable(cpu_self()->arch, t); /* execve made another */
+	irq_restore(flags);
+	enter_app(&copy);
+}
