@@ -3,9 +3,14 @@
 
 /* A fault at label (from) goes on at label (to).  For C and assembly. */
 
+/* clang-format off */
 #ifdef __ASSEMBLY__
-.macro extable from, to.pushsection ex_table,
-    "a".balign 8.quad \from, \to.popsection.endm
+	.macro extable from, to
+	.pushsection ex_table, "a"
+	.balign 8
+	.quad \from, \to
+	.popsection
+	.endm
 #else
 #define EXTABLE(from, to)                \
 	".pushsection ex_table, \"a\"\n" \
@@ -13,5 +18,6 @@
 	".quad " from ", " to "\n"       \
 	".popsection\n"
 #endif
+/* clang-format on */
 
 #endif /* ARCH_EXTABLE_H */
