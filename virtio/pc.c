@@ -7,7 +7,10 @@
 #include "kern/compiler.h"
 #include "kern/platform.h"
 
+#include "acpi_int.h"
+#include "mmio_int.h"
 #include "pc_int.h"
+#include "vpci_int.h"
 
 int pc_early(uint32_t cpuid_base)
 {
@@ -30,11 +33,15 @@ void pc_putc(char c)
 int pc_init(void)
 {
 	uart_init(); /* a machine without a UART is fine */
+	acpi_power_init();
 	return 0;
 }
 
 void pc_probe(void)
 {
+	if (pci_cfg_init())
+		pci_scan(vpci_found);
+	vmmio_probe();
 }
 
 static const struct platform pc_platform = {

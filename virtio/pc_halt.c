@@ -7,6 +7,7 @@
 #include "kern/compiler.h"
 #include "kern/param.h"
 
+#include "acpi_int.h"
 #include "pc_int.h"
 
 /* QEMU exits with (value << 1) | 1, so seven bits carry the status. */
@@ -60,16 +61,24 @@ static void debug_exit(enum platform_halt how, int status)
 
 static void reset(void)
 {
+	acpi_reset();
 	outb(0xcf9, 0x02); /* chipset reset control: hard, then pull it */
 	outb(0xcf9, 0x06);
 	outb(0x64, 0xfe); /* the keyboard controller's reset line */
+	arch_triple_fault();
 }
 
+/*
+ * A machine that cannot be switched off (microvm without ACPI) is reset: with
+ * -no-reboot QEMU makes that its end, and Firecracker knows nothing else.
+ */
 void pc_halt(enum platform_halt how, int status)
 {
 	irq_disable();
 	debug_exit(how, status);
-	reset();
-	for (;;)
-		cpu_relax();
+	if (how == PLATFORM_POWEROFF || how == PLATFORM_CRASH)
+		acpi_poweroff();
+	if (how != PLATFORM_HALT)
+		reset();
+	arch_hang();
 }

@@ -266,6 +266,8 @@ void smp_start(void);
 /* Stop all other cpus for good; any context. */
 void arch_stop_others(void);
 _Noreturn void arch_hang(void); /* interrupts off, for ever */
+/* The last way to a reset: no IDT, then an exception.  Any context. */
+_Noreturn void arch_triple_fault(void);
 /* Read any address at all: 0 or -EFAULT; for backtraces. */
 int arch_probe64(const void *addr, uint64_t *out) MUST_CHECK;
 
