@@ -278,6 +278,10 @@ int arch_probe64(const void *addr, uint64_t *out) MUST_CHECK;
 #define KMAP_SIZE       0x0000010000000000ul
 #define KERNEL_BASE     0xffffffff80000000ul
 
+/* Map a page below 4 GiB that is not RAM (a hypervisor's ring), cached, for
+ * ever.  From platform->early() only. */
+void *early_map_page(uint64_t pa);
+
 extern char kernel_start[], kernel_end[]; /* the image, kernel.lds */
 /* First physical byte past the image and what the boot code allocated. */
 uint64_t arch_boot_pa_end(void);

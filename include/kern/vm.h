@@ -28,6 +28,7 @@
 #define VM_STACK      0x800u /* shown as [stack] */
 #define VM_HEAP       0x1000u /* shown as [heap] */
 #define VM_LOCKED     0x2000u
+#define VM_NOWRITE    0x4000u /* a shared file open for reading only */
 
 /*
  * What backs a mapping that is not anonymous: a file's page cache, shared
@@ -114,7 +115,8 @@ struct vm_usage {
 };
 void vm_usage(struct vm_space *, struct vm_usage *);
 
-/* A physical page at which the futexes of a shared word meet: 0 or -EFAULT. */
+/* What the futexes of one word have in common in every space that maps it: its
+ * object and offset, or for private memory the space and address.  0, -EFAULT. */
 int vm_futex_key(struct vm_space *, uintptr_t addr, uint64_t key[2]);
 
 #endif /* KERN_VM_H */

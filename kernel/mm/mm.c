@@ -10,7 +10,7 @@
 static struct mm_cpu boot_mm_cpu;
 static _Atomic(struct shrinker *) shrinkers;
 static _Atomic int64_t file_bytes;
-_Atomic int64_t mm_anon_bytes;
+static _Atomic int64_t anon_pages;
 
 bool mm_may_block(void)
 {
@@ -48,6 +48,11 @@ void mm_account_file(int64_t delta)
 	atomic_fetch_add_explicit(&file_bytes, delta, memory_order_relaxed);
 }
 
+void mm_account_anon(int64_t pages)
+{
+	atomic_fetch_add_explicit(&anon_pages, pages, memory_order_relaxed);
+}
+
 static uint64_t positive(int64_t n)
 {
 	return n > 0 ? (uint64_t)n : 0;
@@ -59,7 +64,7 @@ void mm_stats(struct mm_stats *st)
 	page_stats(st);
 	st->slab = slab_bytes();
 	st->kstacks = kstack_bytes();
-	st->anon = positive(atomic_load(&mm_anon_bytes));
+	st->anon = positive(atomic_load(&anon_pages)) << PAGE_SHIFT;
 	st->file_cache = positive(atomic_load(&file_bytes));
 }
 

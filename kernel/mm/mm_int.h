@@ -71,6 +71,6 @@ uint64_t kstack_bytes(void);
 bool mm_may_block(void);
 /* Ask the shrinkers; false when none gave anything. */
 bool mm_shrink(size_t bytes);
-extern _Atomic int64_t mm_anon_bytes;
+void mm_account_anon(int64_t pages);
 
 #endif /* MM_INT_H */

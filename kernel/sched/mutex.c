@@ -11,6 +11,13 @@
 
 #define WAITERS 1ul
 
+/* On its thread's stack: the thread may still be on a wait queue by its
+ * wait_link when it comes here from waitq_wait_mutex(). */
+struct waiter {
+	struct list link;
+	struct thread *thread;
+};
+
 static struct thread *with_bit(const struct thread *t, bool waiters)
 {
 	return (struct thread *)((uintptr_t)t | (waiters ? WAITERS : 0));
@@ -76,23 +83,25 @@ static bool take_or_mark(struct mutex *m, struct thread *self)
 
 static NOINLINE void lock_slow(struct mutex *m, struct thread *self)
 {
+	struct waiter w = { .thread = self };
 	unsigned long flags;
 	bool first = true;
 
 	assert(!mutex_held(m));
+	list_init(&w.link);
 	flags = spin_lock_irqsave(&m->lock);
 	while (!take_or_mark(m, self)) {
 		sleep_begin(0);
 		if (first)
-			list_add_tail(&m->waiters, &self->wait_link);
+			list_add_tail(&m->waiters, &w.link);
 		else
-			list_add(&m->waiters, &self->wait_link);
+			list_add(&m->waiters, &w.link);
 		first = false;
 		spin_unlock(&m->lock);
 		(void)sleep_end(TIME_NEVER, 0);
 		spin_lock(&m->lock);
 		/* Still there after a stray wake-up. */
-		list_del(&self->wait_link);
+		list_del(&w.link);
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
 }
@@ -108,12 +117,11 @@ void mutex_lock(struct mutex *m)
 static NOINLINE void unlock_slow(struct mutex *m)
 {
 	unsigned long flags = spin_lock_irqsave(&m->lock);
-	struct thread *t = NULL;
+	struct waiter *w = list_first(&m->waiters, struct waiter, link);
+	struct thread *t = w ? w->thread : NULL;
 
-	if (!list_empty(&m->waiters)) {
-		t = list_first(&m->waiters, struct thread, wait_link);
-		list_del(&t->wait_link);
-	}
+	if (w)
+		list_del(&w->link);
 	atomic_store_explicit(&m->owner,
 	    with_bit(NULL, !list_empty(&m->waiters)), memory_order_release);
 	/* False when it is up already: it will try again by itself. */

@@ -101,6 +101,12 @@ int waitq_wait_mutex(
 	err = sleep_end(deadline, how);
 	irq_restore(flags);
 	mutex_lock(m);
+	/*
+	 * A waker may have chosen us while we waited for the mutex after a
+	 * time-out: then the wake-up is ours, and must not be lost.
+	 */
+	if (list_empty(&t->wait_link))
+		return 0;
 	list_del(&t->wait_link);
 	return err;
 }

@@ -1,0 +1,125 @@
+#ifndef VM_INT_H
+#define VM_INT_H
+
+/*
+ * Private to kernel/mm: mappings of a space.
+ *
+ * Order of locks: vm_space.lock, then a file system's, then rmap_lock, then
+ * vm_space.pt_lock.  vm_object_zap() is called with a file system's locks
+ * held, so it must not take vm_space.lock: the mappings of an object are also
+ * on a list under rmap_lock.
+ */
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kern/list.h"
+#include "kern/lock.h"
+#include "kern/rbtree.h"
+#include "kern/vm.h"
+#include "mm_int.h"
+
+#define VM_GUARD_GAP (256 * PAGE_SIZE) /* below a mapping that grows down */
+
+/* What a mapping remembers of vm_map()'s flags. */
+#define VM_KEPT                                                         \
+	(VM_SHARED | VM_GROWSDOWN | VM_NORESERVE | VM_STACK | VM_HEAP | \
+	    VM_LOCKED | VM_NOWRITE)
+
+/* Written with the space locked for writing, and with rmap_lock held too when
+ * (obj) is set. */
+struct vma {
+	struct rb_node node; /* by start */
+	uintptr_t start, end;
+	unsigned prot, flags;
+	struct vm_object *obj;
+	uint64_t off; /* of (start) in (obj), bytes */
+	struct vm_space *space;
+	struct list rmap;          /* rmap_lock */
+	_Atomic uint64_t resident; /* pages; changed under pt_lock */
+};
+
+struct vm_space {
+	_Atomic uint32_t refs;
+	struct pgtable *pt;
+	struct rwlock lock;       /* the mappings; faults are readers */
+	struct mutex pt_lock;     /* pt_*() on (pt) */
+	_Atomic uint64_t zap_seq; /* vm_object_zap()s; changed under pt_lock */
+	struct rb_root vmas;
+	uint64_t size, locked; /* bytes */
+	uintptr_t mmap_base;   /* mappings are placed below it */
+	uintptr_t brk_start, brk;
+	_Atomic uint64_t minflt, majflt;
+};
+
+/* Pages that were unmapped; freed once no cpu can reach them. */
+struct vm_gather {
+	struct vm_space *space;
+	uintptr_t start, end; /* what to flush */
+	unsigned n, max;
+	void **page;
+	void *few[16];
+};
+
+/* vm_space.c */
+struct vma *vma_find(struct vm_space *, uintptr_t addr); /* end > addr */
+struct vma *vma_next(const struct vma *);
+struct vma *vma_prev(const struct vma *);
+struct vma *vma_create(struct vm_space *, uintptr_t start, uintptr_t end,
+    unsigned prot, unsigned flags, struct vm_object *obj, uint64_t off);
+void vma_insert(struct vma *);
+void vma_destroy(struct vma *); /* not in the tree */
+void vma_remove(struct vma *);  /* from the tree */
+/* Cut in two at (addr); 0 or -ENOMEM. */
+int vma_split(struct vma *, uintptr_t addr);
+/* Join with the neighbours where that says the same. */
+struct vma *vma_merge(struct vma *);
+void vma_resize(struct vma *, uintptr_t start, uintptr_t end);
+/* [addr, addr + len) is inside what a program may use. */
+bool vm_range_ok(uintptr_t addr, size_t len);
+/* Is nothing mapped, and nothing that grows down close above? */
+bool vm_range_free(struct vm_space *, uintptr_t addr, size_t len);
+uintptr_t vm_find_gap(struct vm_space *, size_t len, unsigned flags);
+/* More than there could ever be? */
+bool vm_overcommits(size_t len, unsigned prot, unsigned flags);
+
+/* vm_gather.c */
+void gather_init(struct vm_gather *, struct vm_space *);
+/* pt_lock is held.  False: no room, call gather_flush() without it. */
+bool gather_room(const struct vm_gather *);
+void gather_page(struct vm_gather *, uintptr_t va, void *page);
+void gather_flush(struct vm_gather *);
+void gather_end(struct vm_gather *);
+/* Unmap the pages of [start, end), inside (v). */
+void vma_zap(struct vma *v, uintptr_t start, uintptr_t end);
+
+/* vm_map.c: the space is locked for writing */
+/* Make [addr, addr + len) begin and end between mappings; 0 or -ENOMEM. */
+int vm_split_range(struct vm_space *, uintptr_t addr, size_t len);
+void vm_merge_range(struct vm_space *, uintptr_t addr, size_t len);
+int vm_unmap_locked(struct vm_space *, uintptr_t addr, size_t len);
+void vm_populate(struct vm_space *, uintptr_t addr, size_t len, unsigned prot);
+
+/* vm_object.c */
+void rmap_add(struct vma *);
+void rmap_del(struct vma *);
+void rmap_lock_if(const struct vma *);
+void rmap_unlock_if(const struct vma *);
+
+/* vm_shm.c: what backs a shared anonymous mapping; NULL: no memory */
+struct vm_object *shm_create(size_t len);
+bool vm_object_is_shm(const struct vm_object *);
+
+static inline unsigned vm_pt_prot(unsigned prot)
+{
+	unsigned p = prot & VM_PROT ? 0 : PT_NONE;
+
+	if (prot & VM_WRITE)
+		p |= PT_WRITE;
+	if (prot & VM_EXEC)
+		p |= PT_EXEC;
+	return p;
+}
+
+#endif /* VM_INT_H */

@@ -1,0 +1,264 @@
+/* mmap, munmap, mprotect and brk. */
+
+#include "kern/errno.h"
+#include "kern/log.h"
+#include "kern/num.h"
+#include "vm_int.h"
+
+void vm_populate(struct vm_space *s, uintptr_t addr, size_t len, unsigned prot)
+{
+	unsigned access = prot & VM_WRITE ? VM_FAULT_WRITE : VM_FAULT_READ;
+
+	if (!(prot & VM_PROT))
+		return;
+	for (uintptr_t va = addr; va < addr + len; va += PAGE_SIZE)
+		if (vm_fault(s, va, access))
+			return;
+}
+
+/* Write and execute together never; (what) is the call, for the log. */
+static int check_wx(unsigned prot, const char *what)
+{
+	if ((prot & VM_WRITE) && (prot & VM_EXEC)) {
+		log_once(LOG_WARN,
+		    "%s: memory both writable and executable is refused", what);
+		return -EACCES;
+	}
+	return 0;
+}
+
+/* Where the mapping goes; the space is locked for writing. */
+static int place(
+    struct vm_space *s, uintptr_t *addr, size_t len, unsigned flags)
+{
+	uintptr_t hint = *addr;
+
+	if (flags & VM_FIXED) {
+		if (hint < USER_MIN)
+			return -EPERM;
+		if (!vm_range_ok(hint, len))
+			return -ENOMEM;
+		if (!(flags & VM_NOREPLACE))
+			return vm_unmap_locked(s, hint, len);
+		return vm_range_free(s, hint, len) ? 0 : -EEXIST;
+	}
+	if (hint && !(flags & VM_32BIT) && vm_range_ok(hint, len) &&
+	    vm_range_free(s, hint, len))
+		return 0;
+	*addr = vm_find_gap(s, len, flags);
+	return *addr ? 0 : -ENOMEM;
+}
+
+static int map_locked(struct vm_space *s, uintptr_t *addr, size_t len,
+    unsigned prot, unsigned flags, struct vm_object *obj, uint64_t off)
+{
+	int err = place(s, addr, len, flags);
+	struct vma *v;
+
+	if (err)
+		return err;
+	v = vma_create(s, *addr, *addr + len, prot, flags, obj, off);
+	if (!v)
+		return -ENOMEM;
+	vma_insert(v);
+	(void)vma_merge(v);
+	return 0;
+}
+
+int vm_map(struct vm_space *s, uintptr_t *addr, size_t len, unsigned prot,
+    unsigned flags, struct vm_object *obj, uint64_t off)
+{
+	struct vm_object *shm = NULL;
+	uint64_t end;
+	int err = check_wx(prot, "mmap");
+
+	if (err)
+		return err;
+	if (len == 0 || !IS_ALIGNED(*addr | len | off, PAGE_SIZE) ||
+	    add_overflow(off, len, &end))
+		return -EINVAL;
+	if (len > USER_MAX || (!obj && vm_overcommits(len, prot, flags)))
+		return -ENOMEM;
+	if (!obj && (flags & VM_SHARED)) {
+		obj = shm = shm_create(len);
+		if (!obj)
+			return -ENOMEM;
+		off = 0;
+	}
+	rwlock_write(&s->lock);
+	err = map_locked(s, addr, len, prot, flags, obj, off);
+	rwlock_unlock(&s->lock);
+	if (shm)
+		shm->ops->put(shm);
+	if (!err && (flags & (VM_POPULATE | VM_LOCKED)))
+		vm_populate(s, *addr, len, prot);
+	return err;
+}
+
+int vm_split_range(struct vm_space *s, uintptr_t addr, size_t len)
+{
+	uintptr_t cut[2] = { addr, addr + len };
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct vma *v = vma_find(s, cut[i]);
+
+		if (v && v->start < cut[i] && vma_split(v, cut[i]))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int vm_unmap_locked(struct vm_space *s, uintptr_t addr, size_t len)
+{
+	struct vma *v, *next;
+
+	if (vm_split_range(s, addr, len))
+		return -ENOMEM;
+	for (v = vma_find(s, addr); v && v->start < addr + len; v = next) {
+		next = vma_next(v);
+		vma_zap(v, v->start, v->end);
+		vma_remove(v);
+		vma_destroy(v);
+	}
+	return 0;
+}
+
+int vm_unmap(struct vm_space *s, uintptr_t addr, size_t len)
+{
+	int err;
+
+	if (len == 0 || !vm_range_ok(MAX(addr, USER_MIN), 0) ||
+	    !IS_ALIGNED(addr | len, PAGE_SIZE) || len > USER_MAX ||
+	    addr > USER_MAX - len)
+		return -EINVAL;
+	rwlock_write(&s->lock);
+	err = vm_unmap_locked(s, addr, len);
+	rwlock_unlock(&s->lock);
+	return err;
+}
+
+/*
+ * What a resident page's entry becomes.  Write access is given back at once
+ * only to a private page that nobody else refers to; a shared one must fault,
+ * so that it is marked dirty.
+ */
+static unsigned new_pt_prot(const struct vma *v, uint64_t pa)
+{
+	unsigned p = vm_pt_prot(v->prot);
+
+	if ((v->flags & VM_SHARED) || page_refs(pa_to_va(pa)) != 1)
+		p &= ~PT_WRITE;
+	return p;
+}
+
+static void protect_pages(struct vma *v)
+{
+	struct vm_space *s = v->space;
+	uintptr_t va = v->start;
+	uint64_t pa;
+	size_t size;
+	unsigned prot;
+
+	if (v->resident == 0)
+		return;
+	mutex_lock(&s->pt_lock);
+	for (; (va = pt_next(s->pt, va, v->end)) < v->end; va += PAGE_SIZE)
+		if (pt_lookup(s->pt, va, &pa, &size, &prot, NULL, NULL))
+			(void)pt_protect(
+			    s->pt, va, PAGE_SIZE, new_pt_prot(v, pa));
+	mutex_unlock(&s->pt_lock);
+	pt_flush(s->pt, v->start, v->end - v->start);
+}
+
+static int protect_one(struct vma *v, unsigned prot)
+{
+	if ((prot & VM_WRITE) && (v->flags & VM_NOWRITE))
+		return -EACCES;
+	if (!v->obj && vm_overcommits(v->end - v->start, prot, v->flags))
+		return -ENOMEM;
+	if (v->prot != prot) {
+		v->prot = prot;
+		protect_pages(v);
+	}
+	return 0;
+}
+
+/* After a change in [addr, addr + len): join what says the same now. */
+void vm_merge_range(struct vm_space *s, uintptr_t addr, size_t len)
+{
+	struct vma *v = vma_find(s, addr);
+
+	while (v && v->start <= addr + len) {
+		v = vma_merge(v);
+		v = vma_next(v);
+	}
+}
+
+static int protect_locked(
+    struct vm_space *s, uintptr_t addr, size_t len, unsigned prot)
+{
+	uintptr_t at = addr, end = addr + len;
+	int err = vm_split_range(s, addr, len);
+	struct vma *v;
+
+	while (!err && at < end) {
+		v = vma_find(s, at);
+		if (!v || v->start > at) {
+			err = -ENOMEM;
+			break;
+		}
+		err = protect_one(v, prot);
+		at = v->end;
+	}
+	vm_merge_range(s, addr, len);
+	return err;
+}
+
+int vm_protect(struct vm_space *s, uintptr_t addr, size_t len, unsigned prot)
+{
+	int err = check_wx(prot, "mprotect");
+
+	if (err)
+		return err;
+	if (!IS_ALIGNED(addr | len, PAGE_SIZE))
+		return -EINVAL;
+	if (!vm_range_ok(addr, len))
+		return -ENOMEM;
+	rwlock_write(&s->lock);
+	err = protect_locked(s, addr, len, prot);
+	rwlock_unlock(&s->lock);
+	return err;
+}
+
+void vm_brk_init(struct vm_space *s, uintptr_t start)
+{
+	s->brk_start = s->brk = ALIGN_UP(start, PAGE_SIZE);
+}
+
+static bool brk_move(struct vm_space *s, uintptr_t want)
+{
+	uintptr_t old = ALIGN_UP(s->brk, PAGE_SIZE);
+	uintptr_t new = ALIGN_UP(want, PAGE_SIZE);
+	unsigned prot = VM_READ | VM_WRITE;
+
+	if (new < old)
+		return vm_unmap_locked(s, new, old - new) == 0;
+	if (new == old)
+		return true;
+	return !vm_overcommits(new - s->brk_start, prot, 0) &&
+	       map_locked(s, &old, new - old, prot,
+		   VM_FIXED | VM_NOREPLACE | VM_HEAP, NULL, 0) == 0;
+}
+
+uintptr_t vm_brk(struct vm_space *s, uintptr_t want)
+{
+	uintptr_t now;
+
+	rwlock_write(&s->lock);
+	if (want >= s->brk_start && want <= USER_MAX - PAGE_SIZE &&
+	    s->brk_start && brk_move(s, want))
+		s->brk = want;
+	now = s->brk;
+	rwlock_unlock(&s->lock);
+	return now;
+}

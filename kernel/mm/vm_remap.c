@@ -1,0 +1,156 @@
+/* mremap(2). */
+
+#include <linux/mman.h>
+
+#include "kern/errno.h"
+#include "kern/num.h"
+#include "vm_int.h"
+
+/*
+ * Move the resident pages of [from, from + len) in (v) to (to) in (dst).
+ * Table memory for (to) may run out: what has gone goes back, where the
+ * tables are still there.
+ */
+static int move_pages(
+    struct vma *v, struct vma *dst, uintptr_t from, uintptr_t to, size_t len)
+{
+	struct vm_space *s = v->space;
+	uintptr_t va = from, end = from + len;
+	uint64_t pa;
+	size_t size;
+	unsigned prot;
+	bool dirty;
+	int err = 0;
+
+	mutex_lock(&s->pt_lock);
+	for (; (va = pt_next(s->pt, va, end)) < end; va += PAGE_SIZE) {
+		if (!pt_lookup(s->pt, va, &pa, &size, &prot, NULL, NULL))
+			continue;
+		err = pt_map(s->pt, to + (va - from), pa, PAGE_SIZE, prot);
+		if (err)
+			break;
+		(void)pt_unmap(s->pt, va, &pa, &dirty);
+		v->resident--;
+		dst->resident++;
+	}
+	mutex_unlock(&s->pt_lock);
+	pt_flush(s->pt, from, len);
+	return err;
+}
+
+/* A new mapping at (to) with (v)'s pages; the old range is left empty. */
+static int move_vma(struct vma *v, uintptr_t old, size_t old_len, uintptr_t to,
+    size_t new_len, bool keep)
+{
+	struct vm_space *s = v->space;
+	uint64_t off = v->obj ? v->off + (old - v->start) : 0;
+	struct vma *dst =
+	    vma_create(s, to, to + new_len, v->prot, v->flags, v->obj, off);
+	int err;
+
+	if (!dst)
+		return -ENOMEM;
+	vma_insert(dst);
+	err = move_pages(v, dst, old, to, MIN(old_len, new_len));
+	if (err) {
+		(void)move_pages(dst, v, to, old, MIN(old_len, new_len));
+		vma_remove(dst);
+		vma_destroy(dst);
+		return err;
+	}
+	if (!keep)
+		err = vm_unmap_locked(s, old, old_len);
+	(void)vma_merge(dst);
+	return err;
+}
+
+static int check_fixed(struct vm_space *s, uintptr_t old, size_t old_len,
+    uintptr_t new, size_t new_len)
+{
+	if (!vm_range_ok(new, new_len))
+		return -EINVAL;
+	if (old < new + new_len &&new < old + old_len)
+		return -EINVAL;
+	return vm_unmap_locked(s, new, new_len);
+}
+
+/* Room directly behind (v)? */
+static bool can_extend(
+    const struct vma *v, uintptr_t old, size_t old_len, size_t new_len)
+{
+	return v->end == old + old_len && vm_range_ok(old, new_len) &&
+	       vm_range_free(v->space, v->end, new_len - old_len);
+}
+
+static long remap_locked(struct vm_space *s, uintptr_t old, size_t old_len,
+    size_t new_len, unsigned flags, uintptr_t new)
+{
+	bool keep = flags & MREMAP_DONTUNMAP;
+	struct vma *v;
+	int err;
+
+	if (flags & MREMAP_FIXED) {
+		err = check_fixed(s, old, old_len, new, new_len);
+		if (err)
+			return err;
+	}
+	/* A smaller one is cut first, wherever it goes. */
+	if (new_len < old_len) {
+		err = vm_unmap_locked(s, old + new_len, old_len - new_len);
+		if (err)
+			return err;
+		old_len = new_len;
+	}
+	v = vma_find(s, old);
+	if (!v || v->start > old || v->end - old < old_len)
+		return -EFAULT;
+	if (keep && (v->obj || old_len != new_len))
+		return -EINVAL;
+	if (!v->obj && vm_overcommits(new_len, v->prot, v->flags))
+		return -ENOMEM;
+	if (!(flags & MREMAP_FIXED) && !keep) {
+		if (old_len == new_len)
+			return (long)old;
+		if (can_extend(v, old, old_len, new_len)) {
+			vma_resize(v, v->start, old + new_len);
+			(void)vma_merge(v);
+			return (long)old;
+		}
+	}
+	if (!(flags & MREMAP_MAYMOVE))
+		return -ENOMEM;
+	if (!(flags & MREMAP_FIXED)) {
+		new = vm_find_gap(s, new_len, 0);
+		if (!new)
+			return -ENOMEM;
+	}
+	err = move_vma(v, old, old_len, new, new_len, keep);
+	return err ? err : (long)new;
+}
+
+long vm_remap(struct vm_space *s, uintptr_t old, size_t old_len, size_t new_len,
+    unsigned flags, uintptr_t new_addr)
+{
+	unsigned prot = 0;
+	struct vma *v;
+	long r;
+
+	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) &&
+	    !(flags & MREMAP_MAYMOVE))
+		return -EINVAL;
+	/* Duplicating a shared mapping, old_len 0, is not offered. */
+	if (old_len == 0 || new_len == 0 || !IS_ALIGNED(old_len, PAGE_SIZE) ||
+	    !IS_ALIGNED(new_len, PAGE_SIZE) || !IS_ALIGNED(old, PAGE_SIZE))
+		return -EINVAL;
+	if (!vm_range_ok(old, old_len))
+		return -EFAULT;
+	rwlock_write(&s->lock);
+	r = remap_locked(s, old, old_len, new_len, flags, new_addr);
+	v = r > 0 ? vma_find(s, (uintptr_t)r) : NULL;
+	if (v && (v->flags & VM_LOCKED))
+		prot = v->prot;
+	rwlock_unlock(&s->lock);
+	if (prot && new_len > old_len)
+		vm_populate(s, (uintptr_t)r + old_len, new_len - old_len, prot);
+	return r;
+}

@@ -1,0 +1,290 @@
+/* An address space and the tree of its mappings. */
+
+#include "kern/errno.h"
+#include "kern/num.h"
+#include "kern/panic.h"
+#include "kern/rand.h"
+#include "vm_int.h"
+
+/* Room for the stack above, and how far down mmap's area may start below. */
+#define STACK_ROOM     (1ul << 34)
+#define MMAP_RAND_BITS 28
+
+#define LOW_2G_START   0x40000000ul /* MAP_32BIT, as Linux has it */
+#define LOW_2G_END     0x80000000ul
+
+static struct vma *vma_of(struct rb_node *n)
+{
+	return n ? rb_entry(n, struct vma, node) : NULL;
+}
+
+struct vma *vma_next(const struct vma *v)
+{
+	return vma_of(rb_next(&v->node));
+}
+
+struct vma *vma_prev(const struct vma *v)
+{
+	return vma_of(rb_prev(&v->node));
+}
+
+struct vma *vma_find(struct vm_space *s, uintptr_t addr)
+{
+	struct rb_node *n = s->vmas.node;
+	struct vma *best = NULL;
+
+	while (n) {
+		struct vma *v = vma_of(n);
+
+		if (v->end > addr)
+			best = v;
+		n = n->child[v->end <= addr];
+	}
+	return best;
+}
+
+struct vma *vma_create(struct vm_space *s, uintptr_t start, uintptr_t end,
+    unsigned prot, unsigned flags, struct vm_object *obj, uint64_t off)
+{
+	struct vma *v = kzalloc(sizeof(*v));
+
+	if (!v)
+		return NULL;
+	v->start = start;
+	v->end = end;
+	v->prot = prot;
+	v->flags = flags & VM_KEPT;
+	v->obj = obj;
+	v->off = off;
+	v->space = s;
+	list_init(&v->rmap);
+	if (obj)
+		obj->ops->get(obj);
+	return v;
+}
+
+void vma_destroy(struct vma *v)
+{
+	if (v->obj)
+		v->obj->ops->put(v->obj);
+	kfree(v);
+}
+
+static void account(struct vma *v, int sign)
+{
+	uint64_t len = v->end - v->start;
+
+	v->space->size += sign > 0 ? len : -len;
+	if (v->flags & VM_LOCKED)
+		v->space->locked += sign > 0 ? len : -len;
+}
+
+void vma_insert(struct vma *v)
+{
+	struct rb_node *parent = NULL, *n = v->space->vmas.node;
+	int side = 0;
+
+	while (n) {
+		parent = n;
+		side = v->start > vma_of(n)->start;
+		n = n->child[side];
+	}
+	rb_insert(&v->space->vmas, &v->node, parent, side);
+	account(v, 1);
+	rmap_add(v);
+}
+
+void vma_remove(struct vma *v)
+{
+	rmap_del(v);
+	account(v, -1);
+	rb_remove(&v->space->vmas, &v->node);
+}
+
+/* The order in the tree must stay the same. */
+void vma_resize(struct vma *v, uintptr_t start, uintptr_t end)
+{
+	rmap_lock_if(v);
+	account(v, -1);
+	v->off += start - v->start;
+	v->start = start;
+	v->end = end;
+	account(v, 1);
+	rmap_unlock_if(v);
+}
+
+/* Resident pages in [start, end); counted only when (v) is cut. */
+static uint64_t count_resident(struct vma *v, uintptr_t start, uintptr_t end)
+{
+	struct vm_space *s = v->space;
+	uint64_t n = 0;
+
+	if (v->resident == 0)
+		return 0;
+	mutex_lock(&s->pt_lock);
+	for (uintptr_t va = start; (va = pt_next(s->pt, va, end)) < end;
+	     va += PAGE_SIZE)
+		n++;
+	mutex_unlock(&s->pt_lock);
+	return n;
+}
+
+int vma_split(struct vma *v, uintptr_t addr)
+{
+	uint64_t off = v->off + (addr - v->start);
+	struct vma *tail =
+	    vma_create(v->space, addr, v->end, v->prot, v->flags, v->obj, off);
+
+	if (!tail)
+		return -ENOMEM;
+	tail->resident = count_resident(v, addr, v->end);
+	v->resident -= tail->resident;
+	vma_resize(v, v->start, addr);
+	vma_insert(tail);
+	return 0;
+}
+
+static bool can_join(const struct vma *a, const struct vma *b)
+{
+	return a->end == b->start && a->prot == b->prot &&
+	       a->flags == b->flags && a->obj == b->obj &&
+	       !(a->flags & VM_GROWSDOWN) &&
+	       (!a->obj || a->off + (a->end - a->start) == b->off);
+}
+
+/* (b), which follows (a), becomes part of it. */
+static void join(struct vma *a, struct vma *b)
+{
+	uintptr_t end = b->end;
+
+	vma_remove(b);
+	a->resident += b->resident;
+	vma_resize(a, a->start, end);
+	vma_destroy(b);
+}
+
+struct vma *vma_merge(struct vma *v)
+{
+	struct vma *prev = vma_prev(v), *next = vma_next(v);
+
+	if (next && can_join(v, next))
+		join(v, next);
+	if (prev && can_join(prev, v)) {
+		join(prev, v);
+		return prev;
+	}
+	return v;
+}
+
+bool vm_range_ok(uintptr_t addr, size_t len)
+{
+	return IS_ALIGNED(addr, PAGE_SIZE) && IS_ALIGNED(len, PAGE_SIZE) &&
+	       addr >= USER_MIN && len <= USER_MAX && addr <= USER_MAX - len;
+}
+
+/* Where a new mapping below (v) has to end. */
+static uintptr_t roof_under(const struct vma *v)
+{
+	if (!(v->flags & VM_GROWSDOWN))
+		return v->start;
+	return v->start > VM_GUARD_GAP ? v->start - VM_GUARD_GAP : 0;
+}
+
+bool vm_range_free(struct vm_space *s, uintptr_t addr, size_t len)
+{
+	struct vma *v = vma_find(s, addr);
+
+	return !v || roof_under(v) >= addr + len;
+}
+
+/* The highest place in [floor, roof) for (len) bytes; 0: none. */
+static uintptr_t gap_below(
+    struct vm_space *s, uintptr_t floor, uintptr_t roof, size_t len)
+{
+	struct vma *v = vma_find(s, roof);
+
+	/* (v) ends above the roof; it may begin below it. */
+	if (!v)
+		v = vma_of(rb_last(&s->vmas));
+	while (v && v->start < roof && v->end > floor) {
+		if (v->end <= roof && roof - v->end >= len)
+			return roof - len;
+		roof = MIN(roof, roof_under(v));
+		v = vma_prev(v);
+	}
+	while (v && v->start >= roof)
+		v = vma_prev(v);
+	if (v && v->end > floor)
+		return gap_below(s, floor, roof, len);
+	return roof > floor && roof - floor >= len ? roof - len : 0;
+}
+
+uintptr_t vm_find_gap(struct vm_space *s, size_t len, unsigned flags)
+{
+	uintptr_t at;
+
+	if (flags & VM_32BIT)
+		return gap_below(s, LOW_2G_START, LOW_2G_END, len);
+	at = gap_below(s, USER_MIN, s->mmap_base, len);
+	return at ? at : gap_below(s, s->mmap_base, USER_MAX, len);
+}
+
+bool vm_overcommits(size_t len, unsigned prot, unsigned flags)
+{
+	struct mm_stats st;
+
+	if ((flags & VM_NORESERVE) || !(prot & VM_WRITE))
+		return false;
+	mm_stats(&st);
+	return len > st.total;
+}
+
+struct vm_space *vm_space_create(void)
+{
+	struct vm_space *s = kzalloc(sizeof(*s));
+	uint64_t r = rand_u64() & ((1ul << MMAP_RAND_BITS) - 1);
+
+	if (!s)
+		return NULL;
+	s->pt = pgtable_create();
+	if (!s->pt) {
+		kfree(s);
+		return NULL;
+	}
+	s->refs = 1;
+	rwlock_init(&s->lock);
+	mutex_init(&s->pt_lock);
+	s->mmap_base = USER_MAX - STACK_ROOM - (r << PAGE_SHIFT);
+	return s;
+}
+
+void vm_space_get(struct vm_space *s)
+{
+	uint32_t old = atomic_fetch_add(&s->refs, 1);
+
+	assert(old != 0);
+}
+
+void vm_space_put(struct vm_space *s)
+{
+	struct rb_node *n;
+	uint32_t old = atomic_fetch_sub(&s->refs, 1);
+
+	assert(old != 0);
+	if (old != 1)
+		return;
+	while ((n = rb_first(&s->vmas)) != NULL) {
+		struct vma *v = vma_of(n);
+
+		vma_zap(v, v->start, v->end);
+		vma_remove(v);
+		vma_destroy(v);
+	}
+	pgtable_destroy(s->pt);
+	kfree(s);
+}
+
+struct pgtable *vm_space_pgtable(struct vm_space *s)
+{
+	return s->pt;
+}
