@@ -1,14 +1,28 @@
 #include "kern/app.h"
 
 #include "kern/arch.h"
+#include "kern/errno.h"
+#include "futex_int.h"
 #include "signal_int.h"
 #include "table_int.h"
 #include "task_int.h"
 
+static bool wants_restart(long result)
+{
+	return result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK;
+}
+
 static void app_syscall(struct trapframe *tf)
 {
-	task_self()->tf = tf;
-	tf->rax = (uint64_t)syscall_dispatch(tf);
+	struct task *t = task_self();
+	long result;
+
+	t->tf = tf;
+	result = syscall_dispatch(tf);
+	tf->rax = (uint64_t)result;
+	/* The signal may be another thread's by now: the call goes on. */
+	if (unlikely(wants_restart(result)))
+		atomic_fetch_or(&t->thread->app_work, APP_WORK_SIGNAL);
 }
 
 static void app_work(struct trapframe *tf)
@@ -36,5 +50,6 @@ static const struct app_ops linux_app_ops = {
 
 void app_init(void)
 {
+	futex_init();
 	app_ops = &linux_app_ops;
 }

@@ -10,6 +10,7 @@
 #include "kern/mm.h"
 #include "kern/num.h"
 #include "kern/rand.h"
+#include "kern/signal.h"
 #include "kern/string.h"
 #include "kern/vfs.h"
 #include "kern/vm.h"
@@ -305,9 +306,7 @@ static void reset_process(struct exec *x, struct proc *p)
 	snprintf(p->comm, sizeof(p->comm), "%s", base);
 	mutex_unlock(&p->exec_lock);
 	snprintf(t->thread->name, sizeof(t->thread->name), "%s", base);
-	for (int fd = fd_next(0); fd >= 0; fd = fd_next(fd + 1))
-		if (fd_get_flags(fd) & FD_CLOEXEC)
-			(void)fd_close(fd);
+	fd_close_cloexec();
 	signal_exec(t);
 	t->clear_child_tid = NULL;
 	t->robust_list = 0;
@@ -329,6 +328,8 @@ static int exec_replace(
 	uintptr_t sp;
 	int r;
 
+	if (proc_single_thread(task_self()) != 0)
+		return fail(x, -ERESTARTNOINTR, NULL, "the process is ending");
 	*gone = true;
 	r = vm_unmap(p->vm, 0, USER_MAX);
 	if (r != 0)
@@ -343,6 +344,7 @@ static int exec_replace(
 		return fail(x, r, NULL, "no memory for its stack");
 	set_registers(x, sp, tf);
 	arch_set_fs_base(0);
+	p->execing = false;
 	return 0;
 }
 

@@ -18,6 +18,7 @@ struct __kernel_itimerspec;
 struct __kernel_old_itimerval;
 struct __kernel_old_timeval;
 struct __kernel_timespec;
+struct clone_args;
 struct new_utsname;
 struct rlimit64;
 struct rusage;
@@ -26,6 +27,7 @@ struct sigaltstack;
 struct sigevent;
 struct siginfo;
 struct sysinfo;
+struct timezone;
 struct tms;
 
 #define SYSCALL0(nr, name) long sys_##name(void);

@@ -174,6 +174,7 @@ static struct proc *proc_alloc(void)
 	list_init(&p->posix_timers);
 	sigqueue_init(&p->pending);
 	waitq_init(&p->exec_wait);
+	poll_head_init(&p->signal_poll);
 	mutex_init(&p->timer_lock);
 	mutex_init(&p->exec_lock);
 	p->dumpable = true;

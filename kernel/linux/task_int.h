@@ -19,6 +19,7 @@
 #include "kern/list.h"
 #include "kern/lock.h"
 #include "kern/platform.h"
+#include "kern/poll.h"
 #include "kern/sched.h"
 
 struct dentry;
@@ -62,6 +63,7 @@ struct task {
 	/* proc->lock protects: others send to this thread. */
 	struct sigqueue pending;
 	uint64_t blocked;
+	uint64_t waited; /* rt_sigtimedwait: taken though blocked */
 
 	/* The thread's own. */
 	uint64_t saved_blocked; /* sigsuspend, ppoll: the mask to go back to */
@@ -72,6 +74,7 @@ struct task {
 	uint32_t *set_child_tid;
 	uintptr_t robust_list;
 	int pdeath_signal;
+	uint64_t trapno, trap_error, trap_addr; /* of the last fault */
 	unsigned ioprio;
 	uint64_t timer_slack;
 	void (*entry)(struct task *); /* kernel's first steps of the thread */
@@ -89,6 +92,8 @@ struct proc {
 	struct task *leader; /* NULL once it has gone */
 	struct sigqueue pending;
 	struct sigaction action[NSIG_ALL + 1];
+	unsigned nqueued; /* signals with an entry of their own */
+	struct poll_head signal_poll;
 	bool exiting; /* every thread must go */
 	bool execing;
 	int exit_code;

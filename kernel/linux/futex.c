@@ -1,0 +1,424 @@
+#include "futex_int.h"
+
+#include <linux/futex.h>
+
+#include "kern/arch.h"
+#include "kern/errno.h"
+#include "kern/num.h"
+#include "kern/signal.h"
+#include "kern/vm.h"
+#include "task_int.h"
+
+#define NBUCKET 256
+
+/* Both fields of a bucket are right when zero but the list: see bucket(). */
+static struct futex_bucket buckets[NBUCKET];
+
+static uint64_t mix(uint64_t x)
+{
+	x ^= x >> 31;
+	x *= 0x9e3779b97f4a7c15ul;
+	return x ^ (x >> 29);
+}
+
+struct futex_bucket *futex_bucket(const struct futex_key *key)
+{
+	return &buckets[mix(key->a ^ mix(key->b)) % NBUCKET];
+}
+
+void futex_init(void)
+{
+	for (unsigned i = 0; i < NBUCKET; i++)
+		list_init(&buckets[i].waiters);
+}
+
+int futex_key(uint32_t *user, bool shared, struct futex_key *key)
+{
+	struct vm_space *vm = proc_self()->vm;
+	uint64_t place[2];
+	int r;
+
+	if ((uintptr_t)user & 3)
+		return -EINVAL;
+	if (!user_range_ok(user, sizeof(*user)))
+		return -EFAULT;
+	if (!shared) {
+		key->a = (uintptr_t)vm;
+		key->b = (uintptr_t)user;
+		return 0;
+	}
+	r = vm_futex_key(vm, (uintptr_t)user, place);
+	key->a = place[0];
+	key->b = place[1];
+	return r;
+}
+
+/* --- queues: the bucket's lock is held ----------------------------------- */
+
+void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w,
+    const struct futex_key *key, uint32_t bitset)
+{
+	w->bucket = b;
+	w->key = *key;
+	w->bitset = bitset;
+	w->task = task_self();
+	w->lock = (struct spinlock)SPINLOCK_INIT;
+	w->woken = false;
+	waitq_init(&w->wait);
+	list_add_tail(&b->waiters, &w->link);
+}
+
+void futex_wake_waiter(struct futex_waiter *w)
+{
+	unsigned long flags;
+
+	list_del(&w->link);
+	w->bucket = NULL;
+	flags = spin_lock_irqsave(&w->lock);
+	w->woken = true;
+	waitq_wake_all(&w->wait);
+	spin_unlock_irqrestore(&w->lock, flags);
+}
+
+unsigned futex_wake_locked(struct futex_bucket *b, const struct futex_key *key,
+    unsigned n, uint32_t bitset)
+{
+	struct futex_waiter *w, *next;
+	unsigned woken = 0;
+
+	list_foreach_safe (w, next, &b->waiters, link) {
+		if (woken == n)
+			break;
+		if (!futex_key_equal(&w->key, key) || !(w->bitset & bitset))
+			continue;
+		futex_wake_waiter(w);
+		woken++;
+	}
+	return woken;
+}
+
+/* Leave the queue, wherever a requeue has put us; false: somebody wakes us. */
+static bool dequeue(struct futex_waiter *w)
+{
+	struct futex_bucket *b;
+
+	while ((b = w->bucket) != NULL) {
+		spin_lock(&b->lock);
+		if (w->bucket == b) {
+			list_del(&w->link);
+			w->bucket = NULL;
+			spin_unlock(&b->lock);
+			return true;
+		}
+		spin_unlock(&b->lock);
+	}
+	return false;
+}
+
+int futex_sleep(
+    struct futex_bucket *b, struct futex_waiter *w, uint64_t deadline)
+{
+	unsigned long flags = spin_lock_irqsave(&w->lock);
+	int r = 0;
+
+	spin_unlock(&b->lock);
+	while (!w->woken && r == 0)
+		r = waitq_wait(&w->wait, &w->lock, &flags, deadline, WAIT_INTR);
+	if (w->woken) {
+		spin_unlock_irqrestore(&w->lock, flags);
+		return 0;
+	}
+	spin_unlock_irqrestore(&w->lock, flags);
+	if (dequeue(w))
+		return r;
+	/* Too late to give up: wait for who wakes to be done with us. */
+	flags = spin_lock_irqsave(&w->lock);
+	while (!w->woken)
+		(void)waitq_wait(&w->wait, &w->lock, &flags, TIME_NEVER, 0);
+	spin_unlock_irqrestore(&w->lock, flags);
+	return 0;
+}
+
+/* --- wait and wake ------------------------------------------------------- */
+
+/* Compare and queue in one; the word's page is brought in without the lock. */
+static int wait_setup(uint32_t *user, uint32_t val, const struct futex_key *key,
+    struct futex_bucket *b, struct futex_waiter *w, uint32_t bitset)
+{
+	uint32_t now;
+	int r;
+
+	for (;;) {
+		spin_lock(&b->lock);
+		r = user_load32_nofault(user, &now);
+		if (r == 0 && now == val) {
+			futex_enqueue(b, w, key, bitset);
+			return 0;
+		}
+		spin_unlock(&b->lock);
+		if (r == 0)
+			return -EAGAIN;
+		r = user_load32(user, &now);
+		if (r != 0)
+			return r;
+	}
+}
+
+static long wait_again(struct restart *rs)
+{
+	return futex_wait((uint32_t *)rs->arg[0], rs->arg[1],
+	    (uint32_t)rs->arg[2], rs->deadline, (uint32_t)rs->arg[3]);
+}
+
+long futex_wait(uint32_t *user, bool shared, uint32_t val, uint64_t deadline,
+    uint32_t bitset)
+{
+	struct restart *restart = &task_self()->restart;
+	struct futex_waiter w;
+	struct futex_bucket *b;
+	struct futex_key key;
+	int r;
+
+	if (bitset == 0)
+		return -EINVAL;
+	r = futex_key(user, shared, &key);
+	if (r != 0)
+		return r;
+	b = futex_bucket(&key);
+	r = wait_setup(user, val, &key, b, &w, bitset);
+	if (r != 0)
+		return r;
+	r = futex_sleep(b, &w, deadline);
+	if (r != -EINTR)
+		return r;
+	if (deadline == TIME_NEVER)
+		return -ERESTARTSYS;
+	*restart = (struct restart){ wait_again, deadline,
+		{ (uintptr_t)user, shared, val, bitset } };
+	return -ERESTART_RESTARTBLOCK;
+}
+
+long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
+{
+	struct futex_bucket *b;
+	struct futex_key key;
+	unsigned woken;
+	int r;
+
+	if (bitset == 0)
+		return -EINVAL;
+	r = futex_key(user, shared, &key);
+	if (r != 0)
+		return r;
+	b = futex_bucket(&key);
+	spin_lock(&b->lock);
+	woken = futex_wake_locked(b, &key, n, bitset);
+	spin_unlock(&b->lock);
+	return (long)woken;
+}
+
+void futex_wake_word(uint32_t *user, unsigned n)
+{
+	(void)futex_wake(user, false, n, FUTEX_BITSET_MATCH_ANY);
+	/* Who joins may have come by a shared mapping. */
+	(void)futex_wake(user, true, n, FUTEX_BITSET_MATCH_ANY);
+}
+
+/* --- two futexes ---------------------------------------------------------- */
+
+static void lock_both(struct futex_bucket *x, struct futex_bucket *y)
+{
+	if (x > y) {
+		lock_both(y, x);
+		return;
+	}
+	spin_lock(&x->lock);
+	if (x != y)
+		spin_lock(&y->lock);
+}
+
+static void unlock_both(struct futex_bucket *x, struct futex_bucket *y)
+{
+	spin_unlock(&x->lock);
+	if (x != y)
+		spin_unlock(&y->lock);
+}
+
+static void move(
+    struct futex_waiter *w, struct futex_bucket *b, const struct futex_key *key)
+{
+	list_del(&w->link);
+	w->key = *key;
+	w->bucket = b;
+	list_add_tail(&b->waiters, &w->link);
+}
+
+static unsigned move_locked(struct futex_bucket *from,
+    const struct futex_key *key, struct futex_bucket *to,
+    const struct futex_key *to_key, unsigned n)
+{
+	struct futex_waiter *w, *next;
+	unsigned moved = 0;
+
+	/* What is moved within one bucket comes by again, with another key. */
+	list_foreach_safe (w, next, &from->waiters, link) {
+		if (moved == n)
+			break;
+		if (!futex_key_equal(&w->key, key) || w->bitset == 0)
+			continue;
+		move(w, to, to_key);
+		moved++;
+	}
+	return moved;
+}
+
+/* With both locked: 0, or -EAGAIN, or -EFAULT with both unlocked. */
+static int compare_locked(uint32_t *user, const uint32_t *cmp,
+    struct futex_bucket *b, struct futex_bucket *b2)
+{
+	uint32_t now;
+	int r;
+
+	if (!cmp)
+		return 0;
+	r = user_load32_nofault(user, &now);
+	if (r == 0 && now == *cmp)
+		return 0;
+	unlock_both(b, b2);
+	return r == 0 ? -EAGAIN : -EFAULT;
+}
+
+long futex_requeue(uint32_t *from, uint32_t *to, bool shared, unsigned nwake,
+    unsigned nmove, const uint32_t *cmp)
+{
+	struct futex_bucket *b, *b2;
+	struct futex_key key, key2;
+	unsigned done;
+	uint32_t dummy;
+	int r;
+
+	if (nwake > INT32_MAX || nmove > INT32_MAX)
+		return -EINVAL;
+	r = futex_key(from, shared, &key);
+	if (r == 0)
+		r = futex_key(to, shared, &key2);
+	if (r != 0)
+		return r;
+	b = futex_bucket(&key);
+	b2 = futex_bucket(&key2);
+	for (;;) {
+		lock_both(b, b2);
+		r = compare_locked(from, cmp, b, b2);
+		if (r == 0)
+			break;
+		if (r != -EFAULT)
+			return r;
+		r = user_load32(from, &dummy);
+		if (r != 0)
+			return r;
+	}
+	done = futex_wake_locked(b, &key, nwake, FUTEX_BITSET_MATCH_ANY);
+	if (!futex_key_equal(&key, &key2))
+		done += move_locked(b, &key, b2, &key2, nmove);
+	unlock_both(b, b2);
+	return (long)done;
+}
+
+int futex_op_apply(uint32_t op, uint32_t old, uint32_t *new)
+{
+	int32_t arg = (int32_t)(op << 8) >> 20; /* 12 bits, signed */
+	unsigned what = op >> 28;
+
+	if (what & FUTEX_OP_OPARG_SHIFT)
+		arg = (int32_t)(1u << (arg & 31));
+	switch (what & 7) {
+	case FUTEX_OP_SET:
+		*new = (uint32_t)arg;
+		return 0;
+	case FUTEX_OP_ADD:
+		*new = old + (uint32_t)arg;
+		return 0;
+	case FUTEX_OP_OR:
+		*new = old | (uint32_t)arg;
+		return 0;
+	case FUTEX_OP_ANDN:
+		*new = old & ~(uint32_t)arg;
+		return 0;
+	case FUTEX_OP_XOR:
+		*new = old ^ (uint32_t)arg;
+		return 0;
+	default:
+		return -ENOSYS;
+	}
+}
+
+int futex_op_test(uint32_t op, uint32_t old)
+{
+	int32_t arg = (int32_t)(op << 20) >> 20, v = (int32_t)old;
+
+	switch ((op >> 24) & 15) {
+	case FUTEX_OP_CMP_EQ:
+		return v == arg;
+	case FUTEX_OP_CMP_NE:
+		return v != arg;
+	case FUTEX_OP_CMP_LT:
+		return v < arg;
+	case FUTEX_OP_CMP_LE:
+		return v <= arg;
+	case FUTEX_OP_CMP_GT:
+		return v > arg;
+	case FUTEX_OP_CMP_GE:
+		return v >= arg;
+	default:
+		return -ENOSYS;
+	}
+}
+
+static int modify_word(uint32_t *user, uint32_t op, uint32_t *old)
+{
+	uint32_t now, new;
+	int r = user_load32(user, &now);
+
+	while (r == 0) {
+		*old = now;
+		r = futex_op_apply(op, now, &new);
+		if (r == 0)
+			r = user_cmpxchg32(user, now, new, &now);
+		if (r == 0 && now == *old)
+			break;
+	}
+	return r;
+}
+
+/*
+ * The word is changed before the queues are locked: whoever queued with the
+ * old value is woken, and who comes later has seen the new one.
+ */
+long futex_wake_op(uint32_t *user, uint32_t *user2, bool shared, unsigned n,
+    unsigned n2, uint32_t op)
+{
+	struct futex_bucket *b, *b2;
+	struct futex_key key, key2;
+	unsigned woken;
+	uint32_t old;
+	int r;
+
+	r = futex_key(user, shared, &key);
+	if (r == 0)
+		r = futex_key(user2, shared, &key2);
+	if (r == 0 && futex_op_test(op, 0) < 0)
+		r = -ENOSYS;
+	if (r == 0)
+		r = modify_word(user2, op, &old);
+	if (r != 0)
+		return r;
+	b = futex_bucket(&key);
+	b2 = futex_bucket(&key2);
+	lock_both(b, b2);
+	woken = futex_wake_locked(b, &key, n, FUTEX_BITSET_MATCH_ANY);
+	if (futex_op_test(op, old))
+		woken +=
+		    futex_wake_locked(b2, &key2, n2, FUTEX_BITSET_MATCH_ANY);
+	unlock_both(b, b2);
+	return (long)woken;
+}

@@ -1,0 +1,96 @@
+#ifndef LINUX_FUTEX_INT_H
+#define LINUX_FUTEX_INT_H
+
+/*
+ * Futexes: threads that wait for a word of the program's memory to change.
+ * futex.c (queues, wait, wake, requeue), futex_pi.c (locks handed over by the
+ * kernel), futex_robust.c (locks of threads that died), sys_futex.c.
+ * Source: futex(2)
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kern/list.h"
+#include "kern/lock.h"
+#include "kern/sched.h"
+
+/* Where a futex is: a space and address, or a physical place when shared. */
+struct futex_key {
+	uint64_t a, b;
+};
+
+struct futex_bucket;
+
+/* One who waits; on his own kernel stack. */
+struct futex_waiter {
+	struct list link; /* the bucket's lock */
+	_Atomic(struct futex_bucket *)
+	    bucket; /* NULL: taken off by who wakes */
+	struct futex_key key;
+	uint32_t bitset; /* 0: waits for a lock of futex_pi.c */
+	struct task *task;
+
+	/*
+	 * The last thing that whoever wakes touches: when (woken) is seen
+	 * under it, the waiter's stack is his own again.
+	 */
+	struct spinlock lock;
+	struct waitq wait;
+	bool woken;
+};
+
+struct futex_bucket {
+	/* A spinlock: the word is compared and the waiter queued under it, in
+	 * a handful of instructions. */
+	struct spinlock lock;
+	struct list waiters; /* in order of arrival */
+};
+
+void futex_init(void);
+int futex_key(uint32_t *user, bool shared, struct futex_key *key);
+struct futex_bucket *futex_bucket(const struct futex_key *key);
+
+static inline bool futex_key_equal(
+    const struct futex_key *x, const struct futex_key *y)
+{
+	return x->a == y->a && x->b == y->b;
+}
+
+/* b->lock is held for these three. */
+void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w,
+    const struct futex_key *key, uint32_t bitset);
+void futex_wake_waiter(struct futex_waiter *w);
+/* Wake up to (n) waiters of (key) whose bits meet (bitset). */
+unsigned futex_wake_locked(struct futex_bucket *b, const struct futex_key *key,
+    unsigned n, uint32_t bitset);
+
+/*
+ * (w) is on (b), whose lock is held and is let go: sleep until woken, or
+ * -ETIMEDOUT, -EINTR.  (w) is on no list afterwards.
+ */
+int futex_sleep(
+    struct futex_bucket *b, struct futex_waiter *w, uint64_t deadline);
+
+/* deadline is monotonic. */
+long futex_wait(uint32_t *user, bool shared, uint32_t val, uint64_t deadline,
+    uint32_t bitset);
+long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset);
+/* (cmp) NULL: move without a look at the word. */
+long futex_requeue(uint32_t *from, uint32_t *to, bool shared, unsigned nwake,
+    unsigned nmove, const uint32_t *cmp);
+long futex_wake_op(uint32_t *user, uint32_t *user2, bool shared, unsigned n,
+    unsigned n2, uint32_t op);
+
+/* The operation that (op) encodes, pure: the new value, and whether the old
+ * one meets its condition; -ENOSYS for what Linux does not know. */
+int futex_op_apply(uint32_t op, uint32_t old, uint32_t *new);
+int futex_op_test(uint32_t op, uint32_t old);
+
+long futex_lock_pi(
+    uint32_t *user, bool shared, uint64_t deadline, bool try_only);
+long futex_unlock_pi(uint32_t *user, bool shared);
+/* The owner died with the word in his list: pass it on.  0 or -EFAULT. */
+int futex_pi_owner_died(uint32_t *user);
+
+#endif /* LINUX_FUTEX_INT_H */
