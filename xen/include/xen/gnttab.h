@@ -19,8 +19,8 @@
 
 #define GNTTAB_REF_NONE 0xffffffffu
 
-/* Let (peer) map (page).  0, or -ENOSPC when the table is full (it grows in
- * thread context only). */
+/* Let (peer) map (page).  0, or -ENOSPC when the table is full and cannot
+ * grow. */
 int gnttab_grant(
     domid_t peer, const void *page, bool readonly, grant_ref_t *ref);
 
@@ -49,7 +49,7 @@ struct gnttab_pool {
 	unsigned n, size;
 };
 
-/* 0, -ENOMEM, -ENOSPC.  Thread context: may grow the grant table. */
+/* 0, -ENOMEM, -ENOSPC.  */
 int gnttab_pool_init(struct gnttab_pool *pool, unsigned size);
 /* What is in the pool becomes free; what is out must have been put back or
  * leaked.  Fine on a zeroed or destroyed pool.  Thread context. */

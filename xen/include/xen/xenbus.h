@@ -34,9 +34,9 @@ struct xenbus_dev {
 	_Atomic uint32_t peer_state; /* enum xenbus_state, checked */
 
 	/*
-	 * Set by attach() if wanted: the back end's state has changed, or it
-	 * touched its directory (a resize).  Not called while attach() or
-	 * detach() runs.
+	 * Set by attach() if wanted: the back end has written its state, perhaps
+	 * the same again (a resize).  May come without need; not while
+	 * attach() or detach() runs.
 	 */
 	void (*peer_changed)(struct xenbus_dev *, enum xenbus_state);
 

@@ -21,8 +21,8 @@
 #include "kern/compiler.h"
 #include "kern/list.h"
 
-#define XS_PATH_MAX  256  /* of what we build ourselves, with the NUL */
-#define XS_VALUE_MAX 1024 /* of what xs_printf() writes, with the NUL */
+#define XS_PATH_MAX  256 /* of what we build ourselves, with the NUL */
+#define XS_VALUE_MAX 512 /* of what xs_printf() writes, with the NUL */
 
 /* NULL in the calls below: outside of any transaction. */
 struct xs_txn {
@@ -59,6 +59,9 @@ int xs_directory(struct xs_txn *txn, const char *dir, const char *node,
 
 /* Afterwards: the next name of xs_directory()'s result. */
 const char *xs_next(const char *name);
+
+/* A string that must be one decimal number: 0 or -EINVAL. */
+int xs_number(const char *text, uint64_t *out);
 
 int xs_txn_begin(struct xs_txn *txn) MUST_CHECK;
 /* -EAGAIN: somebody else wrote meanwhile; start over. */
