@@ -15,7 +15,7 @@ extern const struct fs_type *const fs_set_start[], *const fs_set_end[];
 
 static struct mutex mount_lock = MUTEX_INIT(mount_lock); /* protects mounts */
 static struct list mounts = LIST_INIT(mounts);
-static uint32_t mount_next_dev = 1;
+static uint32_t mount_next_dev = 16;
 
 static struct fs_ctx kernel_ctx = {
 	.refs = 1,
