@@ -124,7 +124,7 @@ struct thread *thread_find(uint32_t id);
 /* Boot.  kernel/main.c calls these in order. */
 void sched_init(void);                  /* the boot cpu; makes thread 0 */
 void sched_cpu_init(struct cpu *);      /* another cpu, before it runs */
-_Noreturn void sched_cpu_start(void);   /* the rest of that cpu's life */
+_Noreturn void sched_cpu_start(void);   /* the rest of any cpu's life */
 
 /* --- giving up the cpu ------------------------------------------------- */
 

@@ -352,17 +352,17 @@ void sched_cpu_init(struct cpu *c)
 
 void sched_cpu_start(void)
 {
-	/* The cpu's first context: left for good here.  Shared, since nothing
-	 * that the switch saves in it is ever used. */
+	/* Stands for the cpu's first context, which ends here.  Shared, since
+	 * nothing that the switch saves in it is ever used. */
 	static struct thread first;
 	struct cpu *c = cpu_self();
 
-	c->rcu_seen = UINT64_MAX; /* not a reader yet: see rcu.c */
 	rcu_quiescent(c);
 	c->runq->idle_since = clock_mono();
 	c->runq->switched_from = &first;
 	balance_idle(c, true);
 	atomic_store(&c->online, true);
+	c->current = c->idle;
 	c->idle->on_cpu = true;
 	arch_switch(&first, c->idle);
 	panic("cpu %u came back", c->id);

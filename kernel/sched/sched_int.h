@@ -80,7 +80,7 @@ void balance_periodic(struct runq *, uint64_t now);
 void idle_main(void *);
 
 /* thread.c */
-void thread_adopt(struct cpu *); /* the boot context becomes thread 0 */
+void thread_adopt(struct cpu *); /* the boot context is thread 0 */
 struct thread *thread_idle(struct cpu *);
 void thread_reap(struct thread *); /* dead and switched away from */
 

@@ -260,8 +260,6 @@ void thread_adopt(struct cpu *c)
 	boot.on_cpu = true;
 	boot.switched_in = clock_mono();
 	boot.arch.kstack_top = c->kstack_top;
-	boot.refs = 2; /* never freed: it is not on the heap */
-	all_add(&boot);
 	c->current = &boot;
 }
 
