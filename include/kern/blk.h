@@ -88,6 +88,9 @@ void blk_dev_changed(struct blk_dev *);
 /* For each finished request: event context. */
 void blk_done(struct blk_dev *, struct blk_req *, int status);
 
+/* /dev's: called in thread context when a disk has come or is about to go. */
+extern void (*blk_dev_event)(struct blk_dev *, bool added);
+
 /* For file systems and /dev.  Thread context. */
 struct blk_dev *blk_dev_get(const char *name); /* with a use count */
 void blk_dev_put(struct blk_dev *);

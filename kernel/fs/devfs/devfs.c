@@ -3,6 +3,7 @@
 #include "kern/blk.h"
 #include "kern/devfs.h"
 #include "kern/errno.h"
+#include "kern/log.h"
 #include "kern/string.h"
 
 #include <linux/magic.h>
@@ -57,6 +58,33 @@ static int devfs_fill_links(struct vnode *root)
 	return err;
 }
 
+/* --- disks come and go ------------------------------------------------------ */
+
+static int devfs_add_disk(struct vnode *root, const struct blk_dev *b)
+{
+	return devfs_make(
+	    root, b->name, S_IFBLK | 0660, dev_make(BLK_MAJOR, b->minor), NULL);
+}
+
+/* Through paths, so that the name cache hears of it.  Linux too removes what
+ * has the device's name, whatever it is by now. */
+static void devfs_disk_event(struct blk_dev *b, bool added)
+{
+	char path[5 + sizeof(b->name)];
+	int err;
+
+	snprintf(path, sizeof(path), "/dev/%s", b->name);
+	if (added)
+		err = vfs_mknod(NULL, path, S_IFBLK | 0660,
+		    dev_make(BLK_MAJOR, b->minor), NULL);
+	else
+		err = vfs_unlink(NULL, path, false);
+	if (err)
+		log_debug("%s: node: error %d", path, -err);
+}
+
+/* --- mount -------------------------------------------------------------------- */
+
 static int devfs_fill(struct vnode *root)
 {
 	struct blk_dev *b;
@@ -67,8 +95,7 @@ static int devfs_fill(struct vnode *root)
 		err = devfs_make(root, (*c)->name, S_IFCHR | (*c)->mode,
 		    dev_make((*c)->major, (*c)->minor), NULL);
 	for (unsigned i = 0; !err && (b = blk_dev_nth(i)); i++) {
-		err = devfs_make(root, b->name, S_IFBLK | 0660,
-		    dev_make(BLK_MAJOR, b->minor), NULL);
+		err = devfs_add_disk(root, b);
 		blk_dev_put(b);
 	}
 	return err;
@@ -86,8 +113,10 @@ static int devfs_mount(struct mount *m, const char *source, const char *options)
 	if (err) {
 		vnode_put(m->root);
 		ramfs_unmount(m);
+		return err;
 	}
-	return err;
+	blk_dev_event = devfs_disk_event;
+	return 0;
 }
 
 static const struct fs_type devtmpfs_type = {
