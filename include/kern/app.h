@@ -7,9 +7,15 @@
  * them and sets app_ops before the first program starts.
  */
 
+#include <stddef.h>
 #include <stdint.h>
 
 struct trapframe;
+
+/* The Linux whose interface this is, as uname(2) and /proc/version tell it:
+ * programs compare it. */
+#define LINUX_RELEASE "6.1.0-osv"
+#define LINUX_VERSION "#1 SMP osv " PACKAGE_VERSION
 
 /* thread->app_work */
 #define APP_WORK_SIGNAL 1u /* look for a signal to deliver */
@@ -39,5 +45,10 @@ extern const struct app_ops *app_ops;
 /* Boot: start boot_params.argv in a thread of its own, and return.  When it
  * cannot be run the machine stops, saying why.  kernel/linux/exec_boot.c */
 void exec_init(void);
+
+/* Of the current process, for /proc: its id, and the absolute path of its
+ * program: the length, or -ENOENT.  Thread context.  kernel/linux/task.c */
+uint32_t app_pid(void);
+long app_exe_path(char *buf, size_t n);
 
 #endif /* KERN_APP_H */

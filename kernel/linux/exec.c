@@ -14,6 +14,7 @@
 #include "kern/string.h"
 #include "kern/vfs.h"
 #include "kern/vm.h"
+#include "app_timer_int.h"
 #include "signal_int.h"
 #include "task_int.h"
 
@@ -308,6 +309,7 @@ static void reset_process(struct exec *x, struct proc *p)
 	snprintf(t->thread->name, sizeof(t->thread->name), "%s", base);
 	fd_close_cloexec();
 	signal_exec(t);
+	posix_timers_clear(p);
 	t->clear_child_tid = NULL;
 	t->robust_list = 0;
 }

@@ -27,11 +27,12 @@ void report(const char *fmt, ...)
 
 static void report_death(const struct proc *p)
 {
+	const char *name = p->exe ? p->exe : p->comm;
 	char where[64] = "";
 	size_t n = 0;
 
 	if (p->fatal_signal == 0) {
-		report("%s: exited with status %d", p->exe, p->exit_code);
+		report("%s: exited with status %d", name, p->exit_code);
 		return;
 	}
 	if (p->fatal.known)
@@ -40,7 +41,7 @@ static void report_death(const struct proc *p)
 	if (p->fatal.known && p->fatal.has_addr)
 		snprintf(where + n, sizeof(where) - n, ", address %#lx",
 		    p->fatal.addr);
-	report("%s: killed by signal %d (%s)%s", p->exe, p->fatal_signal,
+	report("%s: killed by signal %d (%s)%s", name, p->fatal_signal,
 	    signal_name(p->fatal_signal), where);
 }
 

@@ -174,22 +174,19 @@ int signal_send(struct proc *p, uint32_t tid, const siginfo_t *info)
 	return r;
 }
 
-int signal_send_entry(struct proc *p, uint32_t tid, struct sigentry *e)
+int signal_send_entry_locked(struct proc *p, uint32_t tid, struct sigentry *e)
 {
-	unsigned long flags = spin_lock_irqsave(&p->lock);
 	struct task *t = tid ? proc_task(p, tid) : NULL;
-	int r = 0;
 
-	if (tid && !t) {
-		r = -ESRCH;
-	} else if (!list_empty(&e->link)) {
-		r = -EALREADY;
-	} else if (!drop_locked(p, t, e->info.si_signo)) {
-		enqueue(t ? &t->pending : &p->pending, e);
-		post(p, t, e->info.si_signo);
-	}
-	spin_unlock_irqrestore(&p->lock, flags);
-	return r;
+	if (tid && !t)
+		return -ESRCH;
+	if (!list_empty(&e->link))
+		return -EALREADY;
+	if (drop_locked(p, t, e->info.si_signo))
+		return -ECANCELED;
+	enqueue(t ? &t->pending : &p->pending, e);
+	post(p, t, e->info.si_signo);
+	return 0;
 }
 
 static bool has_entry(const struct sigqueue *q, int sig)
@@ -202,16 +199,13 @@ static bool has_entry(const struct sigqueue *q, int sig)
 	return false;
 }
 
-void signal_cancel_entry(struct proc *p, struct sigentry *e)
+void signal_cancel_entry_locked(struct sigentry *e)
 {
-	unsigned long flags = spin_lock_irqsave(&p->lock);
-
-	if (!list_empty(&e->link)) {
-		list_del(&e->link);
-		if (!has_entry(e->queue, e->info.si_signo))
-			e->queue->set &= ~SIGBIT(e->info.si_signo);
-	}
-	spin_unlock_irqrestore(&p->lock, flags);
+	if (list_empty(&e->link))
+		return;
+	list_del(&e->link);
+	if (!has_entry(e->queue, e->info.si_signo))
+		e->queue->set &= ~SIGBIT(e->info.si_signo);
 }
 
 static void release(struct proc *p, struct sigentry *e, siginfo_t *info)

@@ -59,12 +59,13 @@ enum sig_default signal_default(int sig);
  * context.  0; -ESRCH: no such thread; -EAGAIN: too many are queued.
  */
 int signal_send(struct proc *p, uint32_t tid, const siginfo_t *info);
-/* The same with an entry of the caller's.  -EALREADY: it is pending. */
-int signal_send_entry(struct proc *p, uint32_t tid, struct sigentry *e);
-/* Take an entry of the caller's back; any context. */
-void signal_cancel_entry(struct proc *p, struct sigentry *e);
 
 /* p->lock is held for these. */
+/* Send with an entry of the caller's.  -EALREADY: it is pending; -ECANCELED:
+ * the signal is ignored; -ESRCH. */
+int signal_send_entry_locked(struct proc *p, uint32_t tid, struct sigentry *e);
+/* Take an entry of the caller's back. */
+void signal_cancel_entry_locked(struct sigentry *e);
 /* Take one signal of (mask) for (t): its number, or 0. */
 int signal_take_locked(struct task *t, uint64_t mask, siginfo_t *info);
 /* Does (t) have anything to act on?  Sets or clears APP_WORK_SIGNAL. */

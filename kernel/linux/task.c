@@ -234,14 +234,40 @@ struct task *proc_task(struct proc *p, uint32_t tid)
 	return NULL;
 }
 
-uint64_t proc_cpu_time(struct proc *p)
+uint64_t proc_cpu_time_locked(const struct proc *p)
 {
 	uint64_t sum = atomic_load(&p->dead_cpu_time);
-	unsigned long flags = spin_lock_irqsave(&p->lock);
-	struct task *t;
+	const struct task *t;
 
 	list_foreach (t, &p->tasks, link)
 		sum += thread_cpu_time(t->thread);
+	return sum;
+}
+
+uint64_t proc_cpu_time(struct proc *p)
+{
+	unsigned long flags = spin_lock_irqsave(&p->lock);
+	uint64_t sum = proc_cpu_time_locked(p);
+
 	spin_unlock_irqrestore(&p->lock, flags);
 	return sum;
+}
+
+uint32_t app_pid(void)
+{
+	struct task *t = task_self();
+
+	return t ? t->proc->pid : 0;
+}
+
+long app_exe_path(char *buf, size_t n)
+{
+	struct proc *p = proc_self();
+	long len = -ENOENT;
+
+	mutex_lock(&p->exec_lock);
+	if (p->exe)
+		len = snprintf(buf, n, "%s", p->exe);
+	mutex_unlock(&p->exec_lock);
+	return len;
 }

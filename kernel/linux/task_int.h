@@ -26,6 +26,7 @@ struct dentry;
 struct fdtable;
 struct fs_ctx;
 struct itimers; /* sys_itimer.c */
+struct app_timer;
 struct vm_space;
 
 #define NSIG_ALL 64
@@ -168,6 +169,7 @@ struct task *proc_task(struct proc *p, uint32_t tid);
 
 /* CPU time of all threads, ns. */
 uint64_t proc_cpu_time(struct proc *);
+uint64_t proc_cpu_time_locked(const struct proc *); /* p->lock is held */
 
 /* The first process: the program on the command line. */
 extern struct proc *proc_init;

@@ -80,30 +80,47 @@ bool time_is_cpu_clock(int clock)
 	       clock == CLOCK_THREAD_CPUTIME_ID || clock < 0;
 }
 
-static int read_cpu_clock(int clock, uint64_t *ns)
+int time_cpu_clock_owner(int clock, enum app_clock *kind, uint32_t *tid)
 {
 	uint32_t id = ~(uint32_t)(clock >> 3);
 	struct proc *p = proc_self();
-	struct task *t;
 	unsigned long flags;
-	int r = 0;
+	bool there;
 
-	if ((clock & CPUCLOCK_KIND) == CPUCLOCK_KIND)
+	if (clock >= 0 || (clock & CPUCLOCK_KIND) == CPUCLOCK_KIND)
 		return -EINVAL;
-	if (!(clock & CPUCLOCK_PERTHREAD)) {
-		if (id != 0 && id != p->pid)
-			return -EINVAL;
+	*tid = 0;
+	*kind = APP_CLOCK_PROC_CPU;
+	if (!(clock & CPUCLOCK_PERTHREAD))
+		return id == 0 || id == p->pid ? 0 : -EINVAL;
+	*kind = APP_CLOCK_THREAD_CPU;
+	*tid = id ? id : thread_self()->id;
+	flags = spin_lock_irqsave(&p->lock);
+	there = proc_task(p, *tid) != NULL;
+	spin_unlock_irqrestore(&p->lock, flags);
+	return there ? 0 : -EINVAL;
+}
+
+static int read_cpu_clock(int clock, uint64_t *ns)
+{
+	struct proc *p = proc_self();
+	enum app_clock kind;
+	unsigned long flags;
+	struct task *t;
+	uint32_t tid;
+	int r = time_cpu_clock_owner(clock, &kind, &tid);
+
+	if (r != 0)
+		return r;
+	if (kind == APP_CLOCK_PROC_CPU) {
 		*ns = proc_cpu_time(p);
 		return 0;
 	}
 	flags = spin_lock_irqsave(&p->lock);
-	t = id ? proc_task(p, id) : task_self();
-	if (t)
-		*ns = thread_cpu_time(t->thread);
-	else
-		r = -EINVAL;
+	t = proc_task(p, tid);
+	*ns = t ? thread_cpu_time(t->thread) : 0;
 	spin_unlock_irqrestore(&p->lock, flags);
-	return r;
+	return 0;
 }
 
 int time_read_clock(int clock, uint64_t *ns)

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "app_timer_int.h"
+
 /* ns of a checked copy: 0, -EFAULT, or -EINVAL for a negative or bad time.
  * What is too far away to say is TIME_NEVER. */
 int time_get(const struct __kernel_timespec *user, uint64_t *ns);
@@ -26,5 +28,7 @@ uint64_t time_wall_to_mono(uint64_t wall);
 int time_read_clock(int clock, uint64_t *ns);
 uint64_t time_clock_resolution(int clock);
 bool time_is_cpu_clock(int clock);
+/* Whose CPU time a negative clock id means: 0, -EINVAL. */
+int time_cpu_clock_owner(int clock, enum app_clock *kind, uint32_t *tid);
 
 #endif /* LINUX_TIME_INT_H */
