@@ -76,8 +76,8 @@ void kernel_main(void)
 	mm_init();
 	bootchart_mark("memory");
 	rand_init();
-	sched_init();
 	arch_irq_init();
+	sched_init();
 	bootchart_mark("interrupts");
 	if (thread_create(&init, "init", init_thread, NULL, -1))
 		panic("no memory for the first thread");

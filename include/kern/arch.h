@@ -256,7 +256,7 @@ void pt_flush(struct pgtable *, uintptr_t va, size_t len);
 
 /* kernel/main.c, in this order: cpu 0's tables and boot_info; the kernel's
  * page tables (boot_info.mem must be there); the local APIC and the clock
- * (memory and the platform work). */
+ * (memory works, the scheduler does not yet; calls platform->cpu_init(0)). */
 void arch_early_init(void);
 void arch_memory_init(void);
 void arch_irq_init(void);

@@ -26,11 +26,15 @@ void bootchart_print(void)
 {
 	uint64_t last = 0;
 	char line[80];
+	int n = snprintf(line, sizeof(line), "osv: kernel entered at TSC %lu\n",
+	    boot_info.entry_tsc);
 
+	console_write(line, (size_t)n);
 	for (unsigned i = 0; i < nmark; i++) {
 		uint64_t us =
 		    tsc_to_ns(marks[i].tsc - boot_info.entry_tsc) / 1000;
-		int n = snprintf(line, sizeof(line),
+
+		n = snprintf(line, sizeof(line),
 		    "bootchart: %8lu us  +%7lu  %s\n", us, us - last,
 		    marks[i].name);
 

@@ -88,6 +88,16 @@ static void show_backtrace(uint64_t rbp)
 	}
 }
 
+/* After a call of a bad pointer only the stack knows who made it. */
+static void show_caller(const struct trapframe *tf)
+{
+	uint64_t ret, off;
+
+	if (!ksym_find(tf->rip, &off) && (int64_t)tf->rsp < 0 &&
+	    !arch_probe64((const void *)tf->rsp, &ret))
+		show_place("called from ", ret);
+}
+
 static void show_context(void)
 {
 	const struct thread *t = thread_self();
@@ -130,6 +140,7 @@ void panic_trap(const struct trapframe *tf, const char *fmt, ...)
 	va_end(ap);
 	show_context();
 	show_registers(tf);
+	show_caller(tf);
 	show_backtrace(tf->rbp);
 	platform_halt(PLATFORM_CRASH, 0);
 }

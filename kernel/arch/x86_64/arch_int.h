@@ -33,12 +33,27 @@ struct tss {
 
 struct pgtable;
 
+#define CPU_SET_WORDS (CPU_MAX / 64)
+
+struct cpu_set {
+	uint64_t bits[CPU_SET_WORDS];
+};
+
+/* ipi.c */
+struct cpu_call {
+	void (*fn)(void *);
+	void *arg;
+	_Atomic unsigned pending; /* cpus that have not run fn yet */
+};
+
 struct arch_cpu {
 	uint64_t gdt[5];
 	struct tss tss ALIGNED(16);
 	struct pgtable *pgtable;  /* in CR3 */
 	struct thread *fpu_owner; /* whose vector state the registers hold */
 	uint8_t *ist;             /* IST_COUNT stacks */
+	struct cpu_call call;     /* of this cpu to others */
+	_Atomic uint64_t call_from[CPU_SET_WORDS];
 };
 
 struct cpu_features {
@@ -157,7 +172,17 @@ uintptr_t extable_find(uintptr_t rip);
 
 void irq_dispatch(unsigned vector);
 
+/* --- ipi.c -------------------------------------------------------------- */
+
+void ipi_init(void);
+/* Run fn(arg) on the cpus of (set), not this one, and wait: preemption off,
+ * interrupts on. */
+void cpu_call_set(const struct cpu_set *set, void (*fn)(void *), void *arg);
+
 /* --- smp.c -------------------------------------------------------------- */
+
+/* Take the trampoline's page out of boot_info.mem. */
+void smp_reserve(void);
 
 /* An NMI came: does a panic want this cpu to stop?  Then it does not return. */
 void smp_stop_check(void);

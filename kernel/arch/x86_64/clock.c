@@ -15,26 +15,22 @@
 #include "arch_int.h"
 #include "time.h"
 
-#define KHZ            1000ull
+#define KHZ           1000ull
 
-#define PIT_HZ         1193182ull
-#define PIT_CHANNEL2   0x42
-#define PIT_COMMAND    0x43
-#define PIT_PORT_B     0x61
-#define PIT_MODE0_CH2  0xb0 /* count once, low byte then high byte */
-#define PORT_B_GATE2   0x01
-#define PORT_B_SPEAKER 0x02
-#define PORT_B_OUT2    0x20
-
-#define WINDOW_US      2000ull
-#define PIT_POLLS_MAX  1000000u
+#define PIT_HZ        1193182ull
+#define PIT_CHANNEL0  0x40
+#define PIT_COMMAND   0x43
+#define PIT_LATCH0    0x00
+#define PIT_MODE0_CH0 0x30 /* count down once, low byte then high byte */
+#define PIT_WINDOW    2386 /* 2 ms */
+#define PIT_POLLS_MAX 100000u
 
 /* platform->clock_mono() minus clock_mono(). */
 static uint64_t platform_base;
 static bool use_platform;
 
 static uint64_t apic_hz;
-static uint64_t apic_mul; /* ticks per ns, 32.32 */
+static uint64_t apic_mul, tsc_mul; /* ticks per ns, 32.32 */
 static _Atomic uint64_t wall_offset;
 
 static uint64_t tsc_mono(void)
@@ -77,8 +73,8 @@ void arch_timer_set(uint64_t deadline)
 	deadline = deadline > now ? deadline - now : 0;
 	if (!apic_timer_needs_hz()) {
 		apic_timer_deadline(
-		    tsc_read() + (uint64_t)((unsigned __int128)deadline *
-					    tsc_hz() / NSEC_PER_SEC));
+		    tsc_read() +
+		    (uint64_t)((unsigned __int128)deadline * tsc_mul >> 32));
 		return;
 	}
 	/* too far for the counter: an early interrupt asks again */
@@ -118,42 +114,54 @@ static uint64_t cpuid_apic_hz(void)
 	return r[1] * KHZ;
 }
 
-/* Wait WINDOW_US by the timer chip; false: there is none. */
-static bool pit_wait(uint64_t *start, uint64_t *end)
+static unsigned pit_count(uint64_t *tsc)
 {
-	unsigned count = (unsigned)(PIT_HZ * WINDOW_US / 1000000);
-	uint8_t b = inb(PIT_PORT_B) & (uint8_t)~PORT_B_SPEAKER;
-	unsigned polls = 0;
+	unsigned lo;
 
-	outb(PIT_PORT_B, b | PORT_B_GATE2);
-	outb(PIT_COMMAND, PIT_MODE0_CH2);
-	outb(PIT_CHANNEL2, count & 0xff);
-	outb(PIT_CHANNEL2, (uint8_t)(count >> 8));
-	*start = tsc_read();
-	while (!(inb(PIT_PORT_B) & PORT_B_OUT2) && polls < PIT_POLLS_MAX)
-		polls++;
-	*end = tsc_read();
-	outb(PIT_PORT_B, b & (uint8_t)~PORT_B_GATE2);
-	return polls > 4 && polls < PIT_POLLS_MAX;
+	*tsc = tsc_read();
+	outb(PIT_COMMAND, PIT_LATCH0);
+	lo = inb(PIT_CHANNEL0);
+	return lo | (unsigned)inb(PIT_CHANNEL0) << 8;
+}
+
+/*
+ * Let PIT_WINDOW ticks of channel 0 pass; how many did, 0 when there is no
+ * such chip.  Its interrupt goes nowhere.
+ */
+static unsigned pit_wait(uint64_t *start, uint64_t *end)
+{
+	unsigned first, now;
+
+	outb(PIT_COMMAND, PIT_MODE0_CH0);
+	outb(PIT_CHANNEL0, 0xff);
+	outb(PIT_CHANNEL0, 0xff);
+	first = pit_count(start);
+	for (unsigned i = 0; i < PIT_POLLS_MAX; i++) {
+		now = pit_count(end);
+		if (now < first && first - now >= PIT_WINDOW)
+			return first - now;
+		if (i == 1000 && now == first)
+			break;
+	}
+	return 0;
 }
 
 static bool measure_by_pit(bool want_apic)
 {
 	uint64_t start, end;
 	uint32_t ticks = 0;
-	bool ok;
+	unsigned passed;
 
 	if (want_apic)
 		apic_timer_count_start();
-	ok = pit_wait(&start, &end);
+	passed = pit_wait(&start, &end);
 	if (want_apic)
 		ticks = apic_timer_count_stop();
-	if (!ok)
+	if (!passed)
 		return false;
-	if (!tsc_hz())
-		tsc_set_hz((end - start) * 1000000 / WINDOW_US);
+	tsc_set_hz((end - start) * PIT_HZ / passed);
 	if (want_apic)
-		apic_hz = ticks * 1000000ull / WINDOW_US;
+		apic_hz = ticks * PIT_HZ / passed;
 	return true;
 }
 
@@ -167,8 +175,7 @@ static void measure_apic_by_tsc(void)
 		now = tsc_read();
 	while (now - start < window);
 	ticks = apic_timer_count_stop();
-	apic_hz =
-	    (uint64_t)((unsigned __int128)ticks * tsc_hz() / (now - start));
+	apic_hz = ticks * (tsc_hz() / KHZ) / (now - start) * KHZ;
 }
 
 static void measure(void)
@@ -190,6 +197,7 @@ static void measure(void)
 	if (want_apic && !apic_hz)
 		measure_apic_by_tsc();
 	apic_mul = (apic_hz << 32) / NSEC_PER_SEC;
+	tsc_mul = tsc_hz() / KHZ * (1ull << 32) / (NSEC_PER_SEC / KHZ);
 }
 
 void clock_init(void)

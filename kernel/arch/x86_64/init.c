@@ -22,6 +22,7 @@ void arch_memory_init(void)
 	bootmem_normalise(&boot_info);
 	if (!boot_info.nmem)
 		panic("the loader gave no memory map");
+	smp_reserve();
 	paging_init();
 }
 
@@ -29,8 +30,11 @@ void arch_irq_init(void)
 {
 	fpu_init();
 	apic_init();
+	ipi_init();
 	apic_cpu_init();
 	clock_init();
+	apic_topology_read();
+	ioapic_init();
 	if (platform->cpu_init)
 		platform->cpu_init(0);
 }

@@ -23,6 +23,10 @@
 
 static uint8_t pool[POOL_PAGES][PAGE_SIZE] SECTION(".bss.page_aligned")
     ALIGNED(PAGE_SIZE);
+#define EARLY_PAGES 8
+static uint64_t early_page[EARLY_PAGES];
+static unsigned nearly;
+
 static uint64_t pool_next, pool_end; /* physical */
 
 uint64_t paging_kernel_root;
@@ -122,6 +126,13 @@ static void map_direct(uint64_t root, uint64_t start, uint64_t end)
 	}
 }
 
+void *early_map_page(uint64_t pa)
+{
+	assert(nearly < EARLY_PAGES && pa < 4 * SIZE_1G && !paging_kernel_root);
+	early_page[nearly++] = ALIGN_DOWN(pa, PAGE_SIZE);
+	return direct_map(pa);
+}
+
 void paging_init(void)
 {
 	static struct boot_mem mem[BOOT_MEM_MAX]; /* table_alloc() may carve */
@@ -149,6 +160,9 @@ void paging_init(void)
 			continue;
 		map_direct(root, start, m->pa + m->len);
 	}
+	for (unsigned i = 0; i < nearly; i++)
+		map(root, DIRECT_MAP_BASE + early_page[i], early_page[i],
+		    PAGE_SIZE, PTE_W | PTE_NX);
 	paging_kernel_root = root;
 	cpu_self()->arch->pgtable = (struct pgtable *)direct_map(root);
 	write_cr3(root);

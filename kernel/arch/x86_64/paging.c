@@ -1,0 +1,327 @@
+/*
+ * Page tables after boot.  The caller serialises changes of one table; the
+ * processors change accessed and dirty bits at any time, so that entries are
+ * written atomically.  Source: Intel SDM volume 3, 4.5.
+ *
+ * No entry has the user bit: program and kernel run at one privilege level.
+ */
+
+#include "kern/compiler.h"
+#include "kern/errno.h"
+#include "kern/mm.h"
+#include "kern/num.h"
+#include "kern/panic.h"
+#include "kern/sched.h"
+
+#include "arch_int.h"
+
+#define ENTRIES   512u
+#define TOP       3u       /* the level of the PML4 */
+#define PTE_NONE  0x200ull /* with P clear: PT_NONE */
+
+#define PTE_TABLE (PTE_P | PTE_W | PTE_A)
+
+typedef _Atomic uint64_t pte_t;
+
+static pte_t *table_at(uint64_t entry)
+{
+	return direct_map(entry & PTE_ADDR);
+}
+
+static unsigned index_of(uintptr_t va, unsigned level)
+{
+	return va >> (12 + 9 * level) & (ENTRIES - 1);
+}
+
+static size_t level_size(unsigned level)
+{
+	return 1ul << (12 + 9 * level);
+}
+
+static bool is_leaf(uint64_t e, unsigned level)
+{
+	return level == 0 ? e != 0 : (e & PTE_PS) != 0;
+}
+
+static uint64_t bits_of(unsigned prot)
+{
+	uint64_t e = prot & PT_NONE ? PTE_NONE : PTE_P;
+
+	if (prot & PT_WRITE)
+		e |= PTE_W;
+	if (!(prot & PT_EXEC))
+		e |= PTE_NX;
+	if (prot & PT_UNCACHED)
+		e |= PTE_PCD | PTE_PWT;
+	if (prot & PT_GLOBAL)
+		e |= PTE_G;
+	return e;
+}
+
+static unsigned prot_of(uint64_t e)
+{
+	unsigned prot = 0;
+
+	if (e & PTE_W)
+		prot |= PT_WRITE;
+	if (!(e & PTE_NX))
+		prot |= PT_EXEC;
+	if (e & PTE_PCD)
+		prot |= PT_UNCACHED;
+	if (e & PTE_G)
+		prot |= PT_GLOBAL;
+	if (e & PTE_NONE)
+		prot |= PT_NONE;
+	return prot;
+}
+
+/* The entry that maps (va), its level in *level; NULL when nothing does. */
+static pte_t *leaf_find(struct pgtable *pt, uintptr_t va, unsigned *level)
+{
+	pte_t *t = (pte_t *)pt;
+
+	for (unsigned l = TOP;; l--) {
+		pte_t *e = &t[index_of(va, l)];
+		uint64_t v = *e;
+
+		if (!v)
+			return NULL;
+		if (is_leaf(v, l)) {
+			*level = l;
+			return e;
+		}
+		t = table_at(v);
+	}
+}
+
+/* Put a table of 4 KiB entries in the place of the 2 MiB page at (e). */
+static int leaf_split(pte_t *e)
+{
+	uint64_t *t = page_alloc(0, 0);
+	uint64_t old = *e;
+
+	if (!t)
+		return -ENOMEM;
+	do {
+		uint64_t small = old & ~(uint64_t)PTE_PS;
+
+		for (unsigned i = 0; i < ENTRIES; i++)
+			t[i] = small + i * PAGE_SIZE;
+	} while (
+	    !atomic_compare_exchange_weak(e, &old, va_to_pa(t) | PTE_TABLE));
+	return 0;
+}
+
+/* The entry for (va) at (level), making the tables above it. */
+static pte_t *entry_make(struct pgtable *pt, uintptr_t va, unsigned level)
+{
+	pte_t *t = (pte_t *)pt;
+
+	for (unsigned l = TOP;; l--) {
+		pte_t *e = &t[index_of(va, l)];
+
+		if (l == level)
+			return e;
+		if (*e && is_leaf(*e, l)) {
+			if (leaf_split(e))
+				return NULL;
+		} else if (!*e) {
+			void *page = page_alloc(0, PAGE_ZERO);
+
+			if (!page)
+				return NULL;
+			*e = va_to_pa(page) | PTE_TABLE;
+		}
+		t = table_at(*e);
+	}
+}
+
+int pt_map(
+    struct pgtable *pt, uintptr_t va, uint64_t pa, size_t size, unsigned prot)
+{
+	unsigned level = size == PAGE_SIZE ? 0 : 1;
+	pte_t *e = entry_make(pt, va, level);
+	uint64_t old;
+
+	assert(size == level_size(level) && IS_ALIGNED(va | pa, size));
+	if (!e)
+		return -ENOMEM;
+	old = atomic_exchange(e, pa | bits_of(prot) | (level ? PTE_PS : 0));
+	if (old && !is_leaf(old, level)) {
+		/* processors may still walk through the table that was there */
+		pt_flush(pt, va, size);
+		page_free(table_at(old), 0);
+	}
+	return 0;
+}
+
+size_t pt_unmap(struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *dirty)
+{
+	unsigned level;
+	pte_t *e = leaf_find(pt, va, &level);
+	uint64_t old;
+
+	if (!e)
+		return 0;
+	old = atomic_exchange(e, 0);
+	*pa = old & PTE_ADDR;
+	*dirty = old & PTE_D;
+	return level_size(level);
+}
+
+static void entry_protect(pte_t *e, unsigned prot)
+{
+	uint64_t keep = PTE_ADDR | PTE_PS | PTE_A | PTE_D;
+	uint64_t old = *e;
+
+	while (!atomic_compare_exchange_weak(
+	    e, &old, (old & keep) | bits_of(prot)))
+		;
+}
+
+/* All of the table that covers the 2 MiB at (va). */
+static int table_protect(struct pgtable *pt, uintptr_t va, unsigned prot)
+{
+	int err = -ENOENT;
+
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		unsigned level;
+		pte_t *e = leaf_find(pt, va + i * PAGE_SIZE, &level);
+
+		if (!e)
+			continue;
+		entry_protect(e, prot);
+		err = 0;
+	}
+	return err;
+}
+
+int pt_protect(struct pgtable *pt, uintptr_t va, size_t size, unsigned prot)
+{
+	unsigned level;
+	pte_t *e = leaf_find(pt, va, &level);
+
+	if (size > PAGE_SIZE && (!e || level == 0))
+		return table_protect(pt, va, prot);
+	if (!e)
+		return -ENOENT;
+	if (size < level_size(level)) {
+		if (leaf_split(e))
+			return -ENOMEM;
+		e = leaf_find(pt, va, &level);
+	}
+	entry_protect(e, prot);
+	return 0;
+}
+
+bool pt_lookup(struct pgtable *pt, uintptr_t va, uint64_t *pa, size_t *size,
+    unsigned *prot, bool *accessed, bool *dirty)
+{
+	unsigned level;
+	pte_t *e = leaf_find(pt, va, &level);
+	uint64_t v = e ? *e : 0;
+
+	if (!v)
+		return false;
+	if (pa)
+		*pa = v & PTE_ADDR;
+	if (size)
+		*size = level_size(level);
+	if (prot)
+		*prot = prot_of(v);
+	if (accessed)
+		*accessed = v & PTE_A;
+	if (dirty)
+		*dirty = v & PTE_D;
+	return true;
+}
+
+/* Skip what the absent entry at the highest possible level covers. */
+uintptr_t pt_next(struct pgtable *pt, uintptr_t va, uintptr_t end)
+{
+	while (va < end) {
+		pte_t *t = (pte_t *)pt;
+		unsigned l = TOP;
+		uintptr_t next;
+		uint64_t v;
+
+		while ((v = t[index_of(va, l)]) && !is_leaf(v, l)) {
+			t = table_at(v);
+			l--;
+		}
+		if (v)
+			return va;
+		next = ALIGN_DOWN(va, level_size(l)) + level_size(l);
+		if (next <= va) /* the end of the address space */
+			break;
+		va = next;
+	}
+	return end;
+}
+
+void pt_clean(
+    struct pgtable *pt, uintptr_t va, size_t len, bool accessed, bool dirty)
+{
+	uint64_t clear = (accessed ? PTE_A : 0) | (dirty ? PTE_D : 0);
+	uintptr_t end = va + len;
+
+	while ((va = pt_next(pt, va, end)) < end) {
+		unsigned level;
+		pte_t *e = leaf_find(pt, va, &level);
+
+		if (!e)
+			break;
+		atomic_fetch_and(e, ~clear);
+		va = ALIGN_DOWN(va, level_size(level)) + level_size(level);
+	}
+}
+
+struct pgtable *pgtable_kernel(void)
+{
+	return direct_map(paging_kernel_root);
+}
+
+/* The upper half's tables are the kernel's own, made once at boot. */
+struct pgtable *pgtable_create(void)
+{
+	uint64_t *root = page_alloc(0, PAGE_ZERO);
+	const uint64_t *kernel = (const uint64_t *)pgtable_kernel();
+
+	if (!root)
+		return NULL;
+	for (unsigned i = ENTRIES / 2; i < ENTRIES; i++)
+		root[i] = kernel[i];
+	return (struct pgtable *)root;
+}
+
+static void table_free(pte_t *t, unsigned level, unsigned entries)
+{
+	for (unsigned i = 0; i < entries; i++)
+		if (level && t[i] && !is_leaf(t[i], level))
+			table_free(table_at(t[i]), level - 1, ENTRIES);
+	page_free(t, 0);
+}
+
+/* A kernel thread may still run on it, here or elsewhere. */
+static void leave(void *arg)
+{
+	struct arch_cpu *a = cpu_self()->arch;
+
+	if (a->pgtable != arg)
+		return;
+	a->pgtable = pgtable_kernel();
+	write_cr3(paging_kernel_root);
+}
+
+void pgtable_destroy(struct pgtable *pt)
+{
+	unsigned long flags;
+
+	if (!pt)
+		return;
+	cpu_call_others(leave, pt);
+	flags = irq_save();
+	leave(pt);
+	irq_restore(flags);
+	table_free((pte_t *)pt, TOP, ENTRIES / 2);
+}
