@@ -10,7 +10,7 @@
 #include <asm/stat.h>
 #include <asm/ioctls.h>
 #include <linux/limits.h>
-#include <linux/stat.h>
+#include "kern/stat.h"
 
 #include "kern/arch.h"
 #include "kern/errno.h"
@@ -52,9 +52,12 @@ static unsigned pipe_used(const struct pipe *p)
 	return p->head - p->tail;
 }
 
+/* A page is free only when all of it has been read. */
 static unsigned pipe_free(const struct pipe *p)
 {
-	return p->npages * (unsigned)PAGE_SIZE - pipe_used(p);
+	unsigned first = ALIGN_DOWN(p->tail, (unsigned)PAGE_SIZE);
+
+	return p->npages * (unsigned)PAGE_SIZE - (p->head - first);
 }
 
 static void **pipe_page(const struct pipe *p, unsigned pos)

@@ -7,7 +7,7 @@
 #include "kern/string.h"
 #include "kern/vfs.h"
 
-#include <linux/stat.h>
+#include "kern/stat.h"
 
 #define UNIX_ADDR_MAX (sizeof(uint16_t) + UNIX_PATH_MAX)
 #define UNIX_AUTO_LEN 5 /* "\0" and so many hex digits */

@@ -17,7 +17,7 @@
 #include <linux/falloc.h>
 #include <linux/fcntl.h>
 #include <linux/fs.h>
-#include <linux/stat.h>
+#include "kern/stat.h"
 
 #define F_STATUS (O_APPEND | O_NONBLOCK | O_DIRECT | O_NOATIME | FASYNC)
 

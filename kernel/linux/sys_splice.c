@@ -13,7 +13,7 @@
 #include "kern/vfs.h"
 #include "syscalls.h"
 
-#include <linux/stat.h>
+#include "kern/stat.h"
 
 #define COPY_ORDER        4 /* 64 KiB at a time */
 #define COPY_BYTES        (PAGE_SIZE << COPY_ORDER)
