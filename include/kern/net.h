@@ -110,4 +110,13 @@ struct pkt *pkt_alloc_ext(void);
 void pkt_free(struct pkt *); /* the whole chain */
 void pkt_free_seg(struct pkt *); /* the struct pkt of pkt_alloc_ext(), for free() */
 
+/* Boot, before any device: the stack and its loopback.  lwip_port.c */
+void net_init(void);
+/*
+ * Boot, before the program and after the root is mounted: wait until devices
+ * have the addresses they were promised (DHCP; a few seconds at most), and
+ * write /etc/resolv.conf.  ifconfig.c
+ */
+void net_wait_ready(void);
+
 #endif /* KERN_NET_H */

@@ -43,19 +43,27 @@ bool netchan_parse(const void *frame, size_t len, size_t totlen,
 
 struct netchan;
 
-/* Receive poller only. */
+/* Receive poller only; RCU read is held from the first packet of a burst
+ * until netchan_flush() has returned. */
 enum netchan_verdict netchan_classify(unsigned queue, struct pkt *);
 void netchan_flush(unsigned queue); /* wake consumers, once per burst */
 
-/* (input): consumer's context; takes the packet.  (wake): event or thread
- * context, with RCU read held: must not sleep.  NULL: -ENOMEM. */
+/*
+ * (input): consumer's context; takes the packet.  (wake): event or thread
+ * context, with RCU read held: must not sleep; (arg) must live until a grace
+ * period after netchan_destroy().  NULL: -ENOMEM.
+ */
 struct netchan *netchan_create(void (*input)(void *arg, struct pkt *),
     void (*wake)(void *arg), void *arg);
 int netchan_bind(struct netchan *, const struct netchan_key *); /* -EADDRINUSE */
-/* No packet is queued after it returns (a grace period). */
-void netchan_unbind(struct netchan *);
-/* Unbinds, then frees what is queued.  Freed after a grace period. */
+/*
+ * Takes the flow out of the table; does not wait.  A producer that found it
+ * before may still queue packets for a grace period: they, and what was in
+ * the ring, are then given to (input) with a NULL (arg), in thread context
+ * and without the consumer's lock.  Consumer's lock held; also from (input).
+ */
 void netchan_destroy(struct netchan *);
+/* Consumer's lock held.  Returns how many packets were handed to (input). */
 unsigned netchan_drain(struct netchan *, unsigned budget);
 bool netchan_empty(const struct netchan *); /* any context */
 

@@ -1,0 +1,2 @@
+/* lwIP includes the C library's name. */
+#include "kern/string.h"
