@@ -39,4 +39,4 @@ not_ok() { # NAME WHY [FILE-TO-SHOW]
 }
 
 # What the program printed: the console without the kernel's own lines.
-program_output() { grep -v '^osv: ' "$1" || true; }
+program_output() { grep -av '^osv: ' "$1" || true; }
