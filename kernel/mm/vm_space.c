@@ -206,16 +206,11 @@ static uintptr_t gap_below(
 	/* (v) ends above the roof; it may begin below it. */
 	if (!v)
 		v = vma_of(rb_last(&s->vmas));
-	while (v && v->start < roof && v->end > floor) {
+	for (; v && v->end > floor; v = vma_prev(v)) {
 		if (v->end <= roof && roof - v->end >= len)
 			return roof - len;
 		roof = MIN(roof, roof_under(v));
-		v = vma_prev(v);
 	}
-	while (v && v->start >= roof)
-		v = vma_prev(v);
-	if (v && v->end > floor)
-		return gap_below(s, floor, roof, len);
 	return roof > floor && roof - floor >= len ? roof - len : 0;
 }
 
