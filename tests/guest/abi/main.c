@@ -40,15 +40,15 @@ static void *worker(void *arg)
 static void threads(void)
 {
 	pthread_t t[4];
-	void *result;
+	void *result[4];
 
 	for (long i = 0; i < 4; i++)
 		if (pthread_create(&t[i], NULL, worker, (void *)i) != 0)
 			abort();
-	for (int i = 0; i < 4; i++) {
-		pthread_join(t[i], &result);
-		printf("thread %d returned %ld\n", i, (long)result);
-	}
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], &result[i]);
+	for (int i = 0; i < 4; i++)
+		printf("thread %d returned %ld\n", i, (long)result[i]);
 	printf("main still has counter %d, name %s\n", counter, name);
 }
 
