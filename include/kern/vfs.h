@@ -71,6 +71,9 @@ struct vnode_ops {
 	    struct vnode **out);                            /* -EOPNOTSUPP */
 	/* A link that is not text: where it leads, with a reference. */
 	int (*follow)(struct vnode *, struct dentry **);    /* readlink's text */
+	/* The open file that this stands for, with a reference: what open(2)
+	 * gives instead of a new one. */
+	struct file *(*reopen)(struct vnode *);             /* a new one */
 	/* The vnode whose pages are this file's; no reference. */
 	struct vnode *(*data)(struct vnode *);              /* its own */
 	/* Page cache: fill one page of the file at its direct-map address.
@@ -126,6 +129,7 @@ struct fs_type {
 	int (*mount)(struct mount *m, const char *source, const char *options);
 	void (*unmount)(struct mount *);
 	int (*statfs)(struct mount *, struct fs_stat *);
+	bool on_disk; /* (source) is one: for /proc/filesystems */
 };
 #define FILESYSTEM(f) LINKER_SET_ADD(fs_set, struct fs_type, f)
 

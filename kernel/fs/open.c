@@ -96,6 +96,10 @@ static int open_name(
 	err = created ? 0 : open_check(v, flags);
 	if (err)
 		return err;
+	if (v->ops->reopen && !(flags & O_PATH)) {
+		*out = v->ops->reopen(v);
+		return 0;
+	}
 	f = file_new(&path_ops, keep, NULL);
 	if (!f)
 		return -ENOMEM;

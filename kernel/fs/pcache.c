@@ -551,6 +551,23 @@ static size_t pcache_shrink(size_t target, bool hard)
 	return freed;
 }
 
+uint64_t pcache_reclaimable(void)
+{
+	struct pcache *pc;
+	uint64_t n = 0;
+
+	mutex_lock(&pcache_all_lock);
+	list_foreach (pc, &pcache_all, link)
+		n += READ_ONCE(pc->npages) * PAGE_SIZE;
+	mutex_unlock(&pcache_all_lock);
+	return n;
+}
+
+void pcache_shrink_all(void)
+{
+	pcache_shrink(SIZE_MAX, true);
+}
+
 static struct shrinker pcache_shrinker = {
 	.name = "page cache",
 	.shrink = pcache_shrink,

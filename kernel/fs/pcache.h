@@ -62,6 +62,10 @@ uint64_t pcache_pages(const struct vnode *v);
 /* Remember the name to show in /proc/self/maps. */
 void pcache_set_name(struct vnode *v, const char *name);
 
+/* Bytes that pages take which can be had again. */
+uint64_t pcache_reclaimable(void);
+void pcache_shrink_all(void);
+
 void pcache_init(void);
 
 extern const struct vm_object_ops pcache_object_ops;
