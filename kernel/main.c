@@ -58,6 +58,8 @@ static void init_thread(void *arg)
 	if (err)
 		platform_halt(PLATFORM_CRASH, 1);
 	bootchart_mark("root");
+	net_wait_ready();
+	bootchart_mark("network");
 	exec_init();
 }
 
