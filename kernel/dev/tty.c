@@ -9,6 +9,7 @@
 #include <asm/termios.h>
 #include <linux/signal.h>
 
+#include "kern/app.h"
 #include "kern/arch.h"
 #include "kern/clock.h"
 #include "kern/console.h"
@@ -46,7 +47,6 @@ static struct tty tty = {
 			[VLNEXT] = 22,
 		},
 	},
-	.pgrp = 1,
 };
 
 /* --- input: event context ---------------------------------------------------- */
@@ -318,7 +318,8 @@ static long tty_ioctl(struct file *f, unsigned req, unsigned long arg)
 		return tty_set_winsize(user);
 	case TIOCGPGRP:
 	case TIOCGSID:
-		return tty_put_int(user, (size_t)tty.pgrp);
+		return tty_put_int(
+		    user, tty.pgrp ? (size_t)tty.pgrp : app_pid());
 	case TIOCSPGRP:
 		return tty_set_pgrp(user);
 	case FIONREAD:

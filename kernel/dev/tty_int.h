@@ -47,7 +47,7 @@ struct tty {
 	struct waitq readers;
 	struct poll_head poll;
 	struct winsize win;
-	int pgrp;
+	int pgrp; /* in the foreground; 0: the process that asks */
 };
 
 #endif /* TTY_INT_H */
