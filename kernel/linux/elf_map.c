@@ -33,11 +33,13 @@ static int map_zero_part(
 		return 0;
 	if (page < end)
 		r = vm_map(vm, &page, end - page, s->prot, VM_FIXED, NULL, 0);
-	/* As in Linux, what follows in a read-only segment's last page is the
-	 * file's. */
+	/*
+	 * Up to the end of the page: loaders take what follows their data for
+	 * zeroed memory.  In a read-only segment it stays the file's.
+	 */
 	if (r == 0 && s->filesz != 0 && (s->prot & VM_WRITE))
 		r = clear_user((void *)data_end,
-		    MIN(page, base + s->vaddr + s->memsz) - data_end);
+		    ALIGN_UP(data_end, PAGE_SIZE) - data_end);
 	return r;
 }
 
