@@ -150,10 +150,13 @@ static void dhcp_settled(void)
 /* lwIP: the address or state of (n) has changed. */
 static void on_status(struct netif *n)
 {
+	static ip4_addr_t last; /* called for every change of any address */
 	char ip[16], gw[16];
 
-	if (!dhcp_supplied_address(n))
+	if (!dhcp_supplied_address(n) ||
+	    ip4_addr_cmp(&last, netif_ip4_addr(n)))
 		return;
+	last = *netif_ip4_addr(n);
 	ip4addr_ntoa_r(netif_ip4_addr(n), ip, sizeof(ip));
 	ip4addr_ntoa_r(netif_ip4_gw(n), gw, sizeof(gw));
 	log_info("%s: DHCP address %s, gateway %s", nif_name(n), ip, gw);

@@ -65,6 +65,7 @@ void *net_calloc(unsigned long n, unsigned long size);
 #define IP_DEFAULT_TTL         64
 #define LWIP_IPV6_FRAG         1
 #define LWIP_IPV6_REASS        1
+#define IPV6_FRAG_COPYHEADER   1 /* pointers are 64 bits */
 #define LWIP_IPV6_MLD          1
 #define LWIP_IPV6_AUTOCONFIG   1
 #define LWIP_IPV6_NUM_ADDRESSES 4
