@@ -19,7 +19,8 @@
 #include "kern/sched.h"
 #include "kern/vfs.h"
 
-#define STATUS_USAGE 2
+#define STATUS_USAGE   2
+#define STATUS_NO_ROOT 127 /* what a shell says when there is no program */
 
 void kernel_main(void);
 
@@ -56,7 +57,7 @@ static void init_thread(void *arg)
 	bootchart_mark("devices");
 	err = vfs_mount_root(boot_params.rootfs);
 	if (err)
-		platform_halt(PLATFORM_CRASH, 1);
+		platform_halt(PLATFORM_POWEROFF, STATUS_NO_ROOT);
 	bootchart_mark("root");
 	net_wait_ready();
 	bootchart_mark("network");

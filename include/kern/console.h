@@ -32,6 +32,7 @@ void console_rx_ready(struct console *); /* event context */
 
 /* For log.c and tty.c.  Any context; "\n" goes out as "\r\n". */
 void console_write(const char *, size_t);
+void console_fresh_line(void); /* "\n", unless the last output ended in one */
 size_t console_read(char *, size_t);
 
 /* "serial", "hvc" or "all", from --console=; 0 or -EINVAL. */

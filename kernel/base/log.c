@@ -69,6 +69,7 @@ static void console_line(const char *line, size_t n)
 {
 	const char *text = memchr(line, ']', n);
 
+	console_fresh_line();
 	if (console_level >= LOG_INFO) {
 		console_write(line + 3, n - 3);
 		return;

@@ -109,6 +109,7 @@ static void show_context(void)
 		say("cpu %u", cpu_self()->id);
 }
 
+static void show_reason(const char *fmt, va_list ap) PRINTF_LIKE(1, 0);
 static void show_reason(const char *fmt, va_list ap)
 {
 	char line[256];

@@ -9,7 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#ifndef __clang__
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
+#endif
 
 /* From here on the string instruction beats a loop of moves. */
 #define REP_MIN 512

@@ -22,6 +22,8 @@
 static _Atomic(struct console *) consoles[CONSOLE_MAX];
 static const char *selected = "all";
 
+static char last_written = '\n';
+
 void (*console_input)(void);
 
 static bool console_is_selected(const struct console *c)
@@ -92,6 +94,8 @@ void console_write(const char *s, size_t n)
 {
 	bool any = false;
 
+	if (n)
+		last_written = s[n - 1];
 	for (unsigned i = 0; i < CONSOLE_MAX; i++) {
 		struct console *c = consoles[i];
 
@@ -102,6 +106,12 @@ void console_write(const char *s, size_t n)
 	}
 	if (!any)
 		console_put_lines(NULL, s, n);
+}
+
+void console_fresh_line(void)
+{
+	if (last_written != '\n')
+		console_write("\n", 1);
 }
 
 size_t console_read(char *buf, size_t n)

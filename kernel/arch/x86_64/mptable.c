@@ -53,7 +53,6 @@ static void entry_parse(const uint8_t *e, struct apic_topology *out)
 bool mptable_parse(const uint8_t *t, size_t len, struct apic_topology *out)
 {
 	size_t off = HEADER_LEN, end;
-	unsigned count;
 
 	if (len < HEADER_LEN || memcmp(t, "PCMP", 4))
 		return false;
@@ -61,12 +60,10 @@ bool mptable_parse(const uint8_t *t, size_t len, struct apic_topology *out)
 	if (end < HEADER_LEN || end > len || acpi_sum(t, end))
 		return false;
 	out->have_pic = true;
-	for (count = load_le16(t + HEADER_COUNT); count; count--) {
-		size_t n;
+	/* qboot leaves the count of entries 0: the length decides */
+	while (off < end) {
+		size_t n = t[off] == ENTRY_CPU ? 20 : 8;
 
-		if (off >= end)
-			break;
-		n = t[off] == ENTRY_CPU ? 20 : 8;
 		if (!range_ok(off, n, end))
 			break;
 		entry_parse(t + off, out);
