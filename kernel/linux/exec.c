@@ -333,7 +333,7 @@ static int exec_replace(
 	if (proc_single_thread(task_self()) != 0)
 		return fail(x, -ERESTARTNOINTR, NULL, "the process is ending");
 	*gone = true;
-	r = vm_unmap(p->vm, 0, USER_MAX);
+	r = vm_unmap(p->vm, USER_MIN, USER_MAX - USER_MIN);
 	if (r != 0)
 		return fail(x, r, NULL, "the old program cannot be unmapped");
 	reset_process(x, p);
