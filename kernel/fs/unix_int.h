@@ -137,9 +137,12 @@ struct unix_ctl {
 };
 /* Check and take in what sendmsg gave: -EINVAL, -EBADF, -EPERM, ... */
 int unix_ctl_import(struct unix_ctl *, const struct sock_msg *);
-/* Give (msg)'s to the receiver; (take): its descriptors move out of it. */
-void unix_ctl_export(const struct unix_sock *, struct unix_msg *, bool take,
-    struct sock_msg *, size_t *used);
+/* To the receiver (u), when it asked for them. */
+void unix_give_cred(
+    struct unix_sock *u, const struct cred *, struct sock_msg *, size_t *used);
+/* (take): the descriptors move out of (msg). */
+void unix_give_rights(
+    struct unix_msg *msg, bool take, struct sock_msg *, size_t *used);
 /* Puts off dropping them; NULL: nothing.  A lock may be held. */
 void unix_fds_free(struct unix_fds *);
 /* Drops what was put off; no lock is held. */

@@ -279,22 +279,21 @@ struct unix_read {
 	size_t used; /* of control */
 };
 
-/* Messages of one read come from one sender, and descriptors end it. */
-static bool unix_read_joins(struct unix_read *rd, const struct unix_msg *m)
+/* When credentials are asked for, the bytes of one read have the same. */
+static bool unix_read_joins(
+    const struct unix_read *rd, const struct unix_msg *m)
 {
-	if (!rd->control)
-		return true;
-	return !m->fds && (!rd->u->passcred || memcmp(&m->cred, &rd->cred,
-						   sizeof(m->cred)) == 0);
+	return !rd->control || !rd->u->passcred ||
+	       memcmp(&m->cred, &rd->cred, sizeof(m->cred)) == 0;
 }
 
 static void unix_read_control(struct unix_read *rd, struct unix_msg *m)
 {
-	if (rd->control && !m->fds)
-		return;
-	unix_ctl_export(rd->u, m, !rd->peek, rd->sm, &rd->used);
+	if (!rd->control)
+		unix_give_cred(rd->u, &m->cred, rd->sm, &rd->used);
 	rd->control = true;
 	rd->cred = m->cred;
+	unix_give_rights(m, !rd->peek, rd->sm, &rd->used);
 }
 
 /* Bytes of the messages that are there: a count, or -EFAULT. */
@@ -396,7 +395,8 @@ static long unix_read_dgram(
 		if (m->from.len)
 			unix_addr_out(&m->from, sm->name, &sm->namelen);
 	}
-	unix_ctl_export(u, m, !peek, sm, used);
+	unix_give_cred(u, &m->cred, sm, used);
+	unix_give_rights(m, !peek, sm, used);
 	if (!peek)
 		unix_dequeue(u, m);
 	return r;

@@ -127,6 +127,17 @@ int unix_autobind(struct unix_sock *u)
 	return err;
 }
 
+/* A second address: Linux makes the file first, and says what came of it. */
+static int unix_bind_twice(const struct unix_addr *addr, bool abstract)
+{
+	struct dentry *d;
+
+	if (abstract || vfs_lookup(NULL, addr->path, 0, &d))
+		return -EINVAL;
+	dentry_put(d);
+	return -EADDRINUSE;
+}
+
 int unix_bind(struct socket *s, const struct sockaddr_any *a, unsigned len)
 {
 	struct unix_sock *u = unix_of(s);
@@ -141,7 +152,7 @@ int unix_bind(struct socket *s, const struct sockaddr_any *a, unsigned len)
 		return err;
 	mutex_lock(&u->lock);
 	if (u->addr.len != 0)
-		err = -EINVAL;
+		err = unix_bind_twice(&addr, abstract);
 	else if (abstract)
 		err = unix_bind_abstract(u, &addr);
 	else

@@ -235,22 +235,28 @@ static unsigned unix_export_fds(
 	return n;
 }
 
-void unix_ctl_export(const struct unix_sock *u, struct unix_msg *msg, bool take,
-    struct sock_msg *m, size_t *used)
+void unix_give_cred(
+    struct unix_sock *u, const struct cred *c, struct sock_msg *m, size_t *used)
 {
-	if (u->passcred) {
-		char *at =
-		    unix_put_cmsg(m, used, SCM_CREDENTIALS, sizeof(msg->cred));
+	char *at;
 
-		if (at)
-			memcpy(at, &msg->cred, sizeof(msg->cred));
-	}
-	if (msg->fds) {
-		unsigned n = unix_export_fds(msg->fds, take, m, used);
+	if (!u->passcred)
+		return;
+	at = unix_put_cmsg(m, used, SCM_CREDENTIALS, sizeof(*c));
+	if (at)
+		memcpy(at, c, sizeof(*c));
+}
 
-		if (take) {
-			unix_fds_given(msg->fds, n);
-			msg->fds = NULL;
-		}
+void unix_give_rights(
+    struct unix_msg *msg, bool take, struct sock_msg *m, size_t *used)
+{
+	unsigned n;
+
+	if (!msg->fds)
+		return;
+	n = unix_export_fds(msg->fds, take, m, used);
+	if (take) {
+		unix_fds_given(msg->fds, n);
+		msg->fds = NULL;
 	}
 }
