@@ -13,7 +13,7 @@ struct port {
 	evtchn_fn fn; /* NULL: nobody's */
 	void *arg;
 	uint32_t cpu;
-	_Atomic uint32_t running;
+	uint32_t running;
 };
 
 #define PORTS_PER_CHUNK 128u

@@ -10,7 +10,7 @@
 #include "kern/mm.h"
 #include "kern/num.h"
 #include "kern/param.h"
-#include "kern/percpu.h"
+#include "kern/sched.h"
 #include "kern/string.h"
 #include "xen_int.h"
 #include "xen/xenstore.h"
@@ -115,6 +115,8 @@ static int early(uint32_t cpuid_base)
 	xencons_early();
 	xenstore_early();
 	memory_map_get();
+	if (xen_tsc_hz() != 0)
+		tsc_set_hz(xen_tsc_hz());
 	return 0;
 }
 
@@ -148,10 +150,25 @@ static int init(void)
 	return 0;
 }
 
+/* What the boot need not wait for: each is a turn of the store's daemon. */
+static void late_thread(void *arg)
+{
+	(void)arg;
+	xenbus_watch();
+	xen_shutdown_init();
+}
+
 static void probe(void)
 {
-	xen_shutdown_init();
-	xenbus_init();
+	struct thread *t;
+
+	xenbus_probe();
+	if (thread_create(&t, "xenlate", late_thread, NULL, -1) != 0) {
+		log_warn("xen: no memory: no hot-plug, no xl shutdown");
+		return;
+	}
+	thread_start(t);
+	thread_put(t);
 }
 
 static const unsigned shutdown_reason[] = {

@@ -93,6 +93,7 @@ void xen_ipi(unsigned cpu, unsigned vector);
 
 /* --- xenclock.c --------------------------------------------------------- */
 
+uint64_t xen_tsc_hz(void);
 uint64_t xen_clock_mono(void);
 uint64_t xen_clock_wall(void);
 void xen_timer_set(uint64_t deadline);
@@ -125,7 +126,8 @@ const char *evtchn_abi_name(void);
 int gnttab_init(void);
 void xenstore_early(void);
 int xenstore_init(void);
-void xenbus_init(void);
+void xenbus_probe(void); /* the devices of now; waits for their drivers */
+void xenbus_watch(void); /* and those to come */
 void xencons_early(void);
 void xencons_putc(char);
 void xencons_init(void);

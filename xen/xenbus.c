@@ -503,17 +503,20 @@ static void wait_probed(void)
 		log_warn("xenbus: %u devices are not ready", waiting);
 }
 
-void xenbus_init(void)
+void xenbus_probe(void)
+{
+	scan_all();
+	wait_probed();
+}
+
+void xenbus_watch(void)
 {
 	static struct xs_watch watch = {
 		.path = "device",
 		.fn = bus_changed,
 	};
-	int err;
+	int err = xs_watch_add(&watch);
 
-	scan_all();
-	wait_probed();
-	err = xs_watch_add(&watch);
-	if (err != 0)
+	if (err != 0 && err != -ENODEV)
 		log_warn("xenbus: no hot-plug: error %d", err);
 }

@@ -13,8 +13,8 @@
 #include "xen_int.h"
 #include <xen/vcpu.h>
 
-static bool cpu_areas;        /* struct cpu and its vcpu_info are usable */
-static _Atomic uint64_t last; /* the latest time any cpu was told */
+static bool cpu_areas; /* struct cpu and its vcpu_info are usable */
+static uint64_t last;  /* the latest time any cpu was told */
 
 void xen_clock_cpu_ready(void)
 {
@@ -70,6 +70,20 @@ static uint64_t not_before(uint64_t ns)
 	} while (!__atomic_compare_exchange_n(
 	    &last, &seen, ns, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	return ns;
+}
+
+/* What the scale says of the TSC; 0 when Xen has not filled it in. */
+uint64_t xen_tsc_hz(void)
+{
+	const struct vcpu_time_info *t = time_area();
+	uint32_t mul = READ_ONCE(t->tsc_to_system_mul);
+	int8_t shift = READ_ONCE(t->tsc_shift);
+	uint64_t hz;
+
+	if (mul == 0 || shift > 31 || shift < -31)
+		return 0;
+	hz = (NSEC_PER_SEC << 32) / mul;
+	return shift >= 0 ? hz >> shift : hz << -shift;
 }
 
 uint64_t xen_clock_mono(void)

@@ -24,12 +24,14 @@
 #define APIC_MMIO_EOI     0xb0
 
 static struct xen_cpu boot_cpu;
+/* The boot cpu comes here before the scheduler has filled cpus[]. */
+static struct xen_cpu *xen_cpus[CPU_MAX];
 static bool upcall_by_lapic; /* then it wants an EOI */
 static uint8_t *lapic;       /* NULL: x2APIC */
 
 struct xen_cpu *xen_cpu(unsigned cpu)
 {
-	return cpu < CPU_MAX && cpus[cpu] ? cpus[cpu]->xen : NULL;
+	return cpu < CPU_MAX ? xen_cpus[cpu] : NULL;
 }
 
 static void lapic_eoi(void)
@@ -49,7 +51,7 @@ static void upcall(void *arg)
 }
 
 /* Xen's number of the cpu we run on. */
-static uint32_t vcpu_id(unsigned cpu)
+static uint32_t vcpu_id(void)
 {
 	uint32_t base, r[4];
 
@@ -63,7 +65,7 @@ static uint32_t vcpu_id(unsigned cpu)
 		break;
 	}
 	/* Xen before 4.5 or so: it numbers local APICs in steps of two. */
-	return cpus[cpu]->apic_id / 2;
+	return cpu_self()->apic_id / 2;
 }
 
 static void vcpu_info_register(struct xen_cpu *xc)
@@ -140,12 +142,15 @@ static void ipi_bind(struct xen_cpu *xc, unsigned vector)
 static void timer_bind(struct xen_cpu *xc)
 {
 	evtchn_port_t port;
+	int err;
 
 	/* Harmless where there is no periodic timer. */
 	hypercall_vcpu(VCPUOP_stop_periodic_timer, xc->vcpu, NULL);
-	if (evtchn_bind_virq(VIRQ_TIMER, xc->cpu, &port) != 0 ||
-	    evtchn_handle(port, xc->cpu, timer_event, NULL) != 0)
-		panic("xen: cpu %u: no timer", xc->cpu);
+	err = evtchn_bind_virq(VIRQ_TIMER, xc->cpu, &port);
+	if (err == 0)
+		err = evtchn_handle(port, xc->cpu, timer_event, NULL);
+	if (err != 0)
+		panic("xen: cpu %u: no timer: error %d", xc->cpu, err);
 	evtchn_unmask(port);
 	xc->timer_ready = true;
 }
@@ -160,9 +165,9 @@ void xen_cpu_init(unsigned cpu)
 	if (!xc)
 		panic("xen: cpu %u: no memory", cpu);
 	xc->cpu = cpu;
-	xc->vcpu = vcpu_id(cpu);
+	xc->vcpu = vcpu_id();
 	vcpu_info_register(xc);
-	cpus[cpu]->xen = xc;
+	cpu_self()->xen = xen_cpus[cpu] = xc;
 	if (cpu == 0) {
 		xen_clock_cpu_ready();
 		irq_vector_set(VECTOR_XEN_UPCALL, upcall, NULL);
