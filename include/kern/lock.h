@@ -18,7 +18,7 @@ struct thread;
  * are for data that event context touches as well.  kernel/sched/spinlock.c
  */
 struct spinlock {
-	_Atomic unsigned next, owner; /* a ticket lock */
+	_Atomic unsigned next, owner; /* kernel/sched's: 1 while it is held */
 };
 #define SPINLOCK_INIT { 0, 0 }
 

@@ -5,6 +5,7 @@
 
 #include "kern/arch.h"
 #include "kern/clock.h"
+#include "kern/panic.h"
 #include "sched_int.h"
 
 #define BALANCE_INTERVAL (50 * NSEC_PER_MSEC)
@@ -105,6 +106,7 @@ void balance_pull(struct cpu *c)
 
 void balance_push(struct runq *rq, struct thread *t, unsigned cpu)
 {
+	assert(!t->on_cpu);
 	runq_dequeue(rq, t);
 	runq_leave(rq, t);
 	t->switched_in = clock_mono();

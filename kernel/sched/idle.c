@@ -2,9 +2,12 @@
 
 #include "kern/arch.h"
 #include "kern/clock.h"
+#include "kern/num.h"
 #include "sched_int.h"
 
-#define POLL_TIME (20 * NSEC_PER_USEC)
+/* How long it is worth to look for work before halting, at most. */
+#define POLL_MAX (200 * NSEC_PER_USEC)
+#define POLL_MIN (10 * NSEC_PER_USEC)
 
 static bool has_work(struct cpu *c)
 {
@@ -12,10 +15,14 @@ static bool has_work(struct cpu *c)
 	       atomic_load(&c->runq->incoming) != NULL;
 }
 
-/* A wake-up from another cpu costs no interrupt while we look. */
-static void idle_poll(struct cpu *c)
+/*
+ * A wake-up from another cpu costs no interrupt while we look.  (poll) is how
+ * long: twice as long when work came soon after we had given up, half as long
+ * when it came much later.
+ */
+static void idle_poll(struct cpu *c, uint64_t poll)
 {
-	uint64_t end = clock_mono() + POLL_TIME;
+	uint64_t end = clock_mono() + poll;
 
 	atomic_store(&c->idle_polling, true);
 	while (!has_work(c) && clock_mono() < end)
@@ -25,22 +32,33 @@ static void idle_poll(struct cpu *c)
 	atomic_store(&c->idle_polling, false);
 }
 
+/* (idle): how long the last idle period was. */
+static uint64_t poll_adapt(uint64_t poll, uint64_t idle)
+{
+	if (idle < POLL_MAX)
+		return MIN(MAX(poll * 2, POLL_MIN), POLL_MAX);
+	return poll / 2 < POLL_MIN ? 0 : poll / 2;
+}
+
 void idle_main(void *arg)
 {
+	struct cpu *c = cpu_self();
+	uint64_t poll = 0;
+
 	(void)arg;
 	for (;;) {
-		struct cpu *c = cpu_self();
-
 		if (cpu_count() > 1) {
 			balance_pull(c);
-			idle_poll(c);
+			if (poll)
+				idle_poll(c, poll);
 		}
 		irq_disable();
 		if (has_work(c)) {
 			schedule();
 			irq_enable();
-		} else {
-			cpu_wait_for_irq();
+			continue;
 		}
+		cpu_wait_for_irq();
+		poll = poll_adapt(poll, c->runq->idle_length);
 	}
 }

@@ -149,6 +149,8 @@ static void finish_switch(void)
 		rq->leaving = NULL;
 		send(prev, balance_choose(prev));
 	}
+	/* Not earlier: it may give (prev) away, which was on the queue. */
+	balance_serve(rq);
 }
 
 void sched_entry(void *arg)
@@ -167,8 +169,9 @@ static void switch_to(
 	struct runq *rq = c->runq;
 
 	if (prev == c->idle) {
+		rq->idle_length = now - rq->idle_since;
 		atomic_fetch_add_explicit(
-		    &rq->idle_ns, now - rq->idle_since, memory_order_relaxed);
+		    &rq->idle_ns, rq->idle_length, memory_order_relaxed);
 		WRITE_ONCE(rq->idle_since, 0);
 		balance_idle(c, false);
 	} else if (next == c->idle) {
@@ -243,12 +246,13 @@ void schedule(void)
 	drain_incoming(c, now);
 	next = pick_next(c, prev);
 	next->switched_in = now;
-	balance_serve(c->runq);
 	slice_update(c->runq, now);
 	/* Set by arrivals that have been considered above. */
 	atomic_store_explicit(&c->need_resched, false, memory_order_relaxed);
 	if (next != prev)
 		switch_to(c, prev, next, now);
+	else
+		balance_serve(c->runq);
 }
 
 bool thread_wake(struct thread *t, int status)

@@ -32,6 +32,7 @@ struct runq {
 	struct timer slice;       /* armed while threads compete */
 	uint64_t balance_at;      /* when to look for a less busy cpu */
 	uint64_t idle_since;      /* any cpu reads */
+	uint64_t idle_length;     /* of the last idle period */
 	_Atomic uint64_t idle_ns; /* any cpu reads */
 	_Atomic uint32_t nready;  /* queued, not running; any cpu reads */
 	_Atomic bool busy;        /* runs a thread; any cpu reads */

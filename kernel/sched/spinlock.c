@@ -1,40 +1,39 @@
-/* Ticket locks: fair between cpus. */
+/*
+ * Test and set.  Not a fair lock on purpose: a cpu is a thread of the
+ * hypervisor's, and with tickets everybody waits for one that is next in line
+ * but does not run.
+ */
 
 #include "kern/arch.h"
 #include "kern/sched.h"
 
-static void ticket_lock(struct spinlock *l)
+static void lock_word(struct spinlock *l)
 {
-	unsigned mine =
-	    atomic_fetch_add_explicit(&l->next, 1, memory_order_relaxed);
-
-	while (atomic_load_explicit(&l->owner, memory_order_acquire) != mine)
-		cpu_relax();
+	while (atomic_exchange_explicit(&l->owner, 1, memory_order_acquire))
+		while (atomic_load_explicit(&l->owner, memory_order_relaxed))
+			cpu_relax();
 }
 
-static void ticket_unlock(struct spinlock *l)
+static void unlock_word(struct spinlock *l)
 {
-	unsigned owner = atomic_load_explicit(&l->owner, memory_order_relaxed);
-
-	atomic_store_explicit(&l->owner, owner + 1, memory_order_release);
+	atomic_store_explicit(&l->owner, 0, memory_order_release);
 }
 
 void spin_lock(struct spinlock *l)
 {
 	preempt_disable();
-	ticket_lock(l);
+	lock_word(l);
 }
 
 void spin_unlock(struct spinlock *l)
 {
-	ticket_unlock(l);
+	unlock_word(l);
 	preempt_enable();
 }
 
 bool spin_held(const struct spinlock *l)
 {
-	return atomic_load_explicit(&l->next, memory_order_relaxed) !=
-	       atomic_load_explicit(&l->owner, memory_order_relaxed);
+	return atomic_load_explicit(&l->owner, memory_order_relaxed) != 0;
 }
 
 unsigned long spin_lock_irqsave(struct spinlock *l)
@@ -42,13 +41,13 @@ unsigned long spin_lock_irqsave(struct spinlock *l)
 	unsigned long flags = irq_save();
 
 	preempt_disable();
-	ticket_lock(l);
+	lock_word(l);
 	return flags;
 }
 
 void spin_unlock_irqrestore(struct spinlock *l, unsigned long flags)
 {
-	ticket_unlock(l);
+	unlock_word(l);
 	irq_restore(flags);
 	/* After interrupts are on again, so that a wake-up done under the
 	 * lock can take the cpu here. */

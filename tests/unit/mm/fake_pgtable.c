@@ -1,0 +1,183 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "kern/arch.h"
+#include "kern/errno.h"
+#include "kern/mm.h"
+#include "fake_pgtable.h"
+
+#define NBUCKET 4096
+
+struct entry {
+	struct entry *next;
+	struct pgtable *pt;
+	uintptr_t va;
+	uint64_t pa;
+	unsigned prot;
+	bool stale; /* unmapped, not flushed */
+};
+
+struct pgtable {
+	int unused;
+};
+
+static struct entry *table[NBUCKET];
+static struct pgtable kernel_pt;
+static long fail_nth;
+
+static struct entry **slot_of(struct pgtable *pt, uintptr_t va)
+{
+	struct entry **e = &table[(va >> PAGE_SHIFT) % NBUCKET];
+
+	while (*e && ((*e)->pt != pt || (*e)->va != va))
+		e = &(*e)->next;
+	return e;
+}
+
+static struct entry *find(struct pgtable *pt, uintptr_t va)
+{
+	struct entry *e = *slot_of(pt, va & ~(PAGE_SIZE - 1));
+
+	return e && !e->stale ? e : NULL;
+}
+
+static unsigned count(bool stale)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < NBUCKET; i++)
+		for (struct entry *e = table[i]; e; e = e->next)
+			n += e->stale == stale;
+	return n;
+}
+
+unsigned fake_pt_entries(void)
+{
+	return count(false);
+}
+
+unsigned fake_pt_stale(void)
+{
+	return count(true);
+}
+
+void fake_pt_fail_nth(long n)
+{
+	fail_nth = n;
+}
+
+struct pgtable *pgtable_create(void)
+{
+	return kzalloc(sizeof(struct pgtable));
+}
+
+static void drop(bool stale_only, struct pgtable *pt, uintptr_t a, uintptr_t b)
+{
+	for (unsigned i = 0; i < NBUCKET; i++) {
+		struct entry **p = &table[i];
+
+		while (*p) {
+			struct entry *e = *p;
+
+			if (e->pt != pt || (stale_only && !e->stale) ||
+			    e->va < a || e->va >= b) {
+				p = &e->next;
+				continue;
+			}
+			*p = e->next;
+			free(e);
+		}
+	}
+}
+
+void pgtable_destroy(struct pgtable *pt)
+{
+	drop(false, pt, 0, UINTPTR_MAX);
+	kfree(pt);
+}
+
+struct pgtable *pgtable_kernel(void)
+{
+	return &kernel_pt;
+}
+
+int pt_map(
+    struct pgtable *pt, uintptr_t va, uint64_t pa, size_t size, unsigned prot)
+{
+	struct entry **p = slot_of(pt, va);
+
+	if (size != PAGE_SIZE || va % PAGE_SIZE || pa % PAGE_SIZE)
+		abort();
+	if (fail_nth > 0 && --fail_nth == 0)
+		return -ENOMEM;
+	if (!*p) {
+		*p = calloc(1, sizeof(**p));
+		(*p)->pt = pt;
+		(*p)->va = va;
+	}
+	(*p)->pa = pa;
+	(*p)->prot = prot;
+	(*p)->stale = false;
+	return 0;
+}
+
+size_t pt_unmap(struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *dirty)
+{
+	struct entry *e = find(pt, va);
+
+	if (!e)
+		return 0;
+	*pa = e->pa;
+	*dirty = false;
+	e->stale = true;
+	return PAGE_SIZE;
+}
+
+int pt_protect(struct pgtable *pt, uintptr_t va, size_t size, unsigned prot)
+{
+	struct entry *e = find(pt, va);
+
+	if (size != PAGE_SIZE)
+		abort();
+	if (!e)
+		return -ENOENT;
+	e->prot = prot;
+	return 0;
+}
+
+bool pt_lookup(struct pgtable *pt, uintptr_t va, uint64_t *pa, size_t *size,
+    unsigned *prot, bool *accessed, bool *dirty)
+{
+	struct entry *e = find(pt, va);
+
+	if (!e)
+		return false;
+	if (pa)
+		*pa = e->pa;
+	if (size)
+		*size = PAGE_SIZE;
+	if (prot)
+		*prot = e->prot;
+	if (accessed)
+		*accessed = true;
+	if (dirty)
+		*dirty = true;
+	return true;
+}
+
+uintptr_t pt_next(struct pgtable *pt, uintptr_t va, uintptr_t end)
+{
+	uintptr_t best = end;
+
+	for (unsigned i = 0; i < NBUCKET; i++)
+		for (struct entry *e = table[i]; e; e = e->next)
+			if (e->pt == pt && !e->stale && e->va >= va &&
+			    e->va < best)
+				best = e->va;
+	return best;
+}
+
+void pt_flush(struct pgtable *pt, uintptr_t va, size_t len)
+{
+	drop(true, pt, va, va + len);
+}
