@@ -13,7 +13,8 @@
 /* QEMU exits with (value << 1) | 1, so seven bits carry the status. */
 #define DEBUG_EXIT_CRASH  0
 #define DEBUG_EXIT_STATUS 1  /* + status, up to ... */
-#define DEBUG_EXIT_OTHER  95 /* a status that does not fit */
+#define DEBUG_EXIT_OTHER  94 /* a status that does not fit */
+#define DEBUG_EXIT_EXEC   95 /* + status - 126: the program was not started */
 #define DEBUG_EXIT_SIGNAL 96 /* + status - 128: killed by a signal */
 
 static uint8_t debug_exit_value(enum platform_halt how, int status)
@@ -22,7 +23,9 @@ static uint8_t debug_exit_value(enum platform_halt how, int status)
 		return DEBUG_EXIT_CRASH;
 	if (status >= 0 && status < DEBUG_EXIT_OTHER - DEBUG_EXIT_STATUS)
 		return (uint8_t)(DEBUG_EXIT_STATUS + status);
-	if (status >= 128 && status < 160)
+	if (status == 126 || status == 127)
+		return (uint8_t)(DEBUG_EXIT_EXEC + status - 126);
+	if (status > 128 && status < 160)
 		return (uint8_t)(DEBUG_EXIT_SIGNAL + status - 128);
 	return DEBUG_EXIT_OTHER;
 }

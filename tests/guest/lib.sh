@@ -27,8 +27,9 @@ boot() {
 	value=$((status >> 1))
 	if [ "$status" = 124 ] || [ $((status & 1)) = 0 ]; then return "$status"
 	elif [ $value = 0 ]; then return 125
-	elif [ $value -le 94 ]; then return $((value - 1))
-	elif [ $value = 95 ]; then return 255
+	elif [ $value -le 93 ]; then return $((value - 1))
+	elif [ $value = 94 ]; then return 255
+	elif [ $value -le 96 ]; then return $((value + 31))
 	else return $((value + 32)); fi
 }
 

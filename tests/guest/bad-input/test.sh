@@ -51,7 +51,7 @@ refused "missing interpreter" 127 '^osv: /bin/no-interpreter: .*ld-linux' root.c
 refused "missing program" 127 '^osv: /bin/nothing: ' root.cpio /bin/nothing
 refused "unknown option" 2 '^usage:' root.cpio "--no-such-option /bin/good"
 refused "bad address" 2 '^osv: .*300' root.cpio "--ip=eth0,300.1.1.1,255.0.0.0 /bin/good"
-refused "unknown root" 2 '^osv: .*rootfs' root.cpio "--rootfs=zfs /bin/good"
+refused "unknown root" 2 '^osv: .*zfs' root.cpio "--rootfs=zfs /bin/good"
 refused "no program" 2 '^usage:' root.cpio "--verbose"
 refused "help" 0 '^usage:' root.cpio --help
 
