@@ -153,8 +153,7 @@ static void on_status(struct netif *n)
 	static ip4_addr_t last; /* called for every change of any address */
 	char ip[16], gw[16];
 
-	if (!dhcp_supplied_address(n) ||
-	    ip4_addr_cmp(&last, netif_ip4_addr(n)))
+	if (!dhcp_supplied_address(n) || ip4_addr_cmp(&last, netif_ip4_addr(n)))
 		return;
 	last = *netif_ip4_addr(n);
 	ip4addr_ntoa_r(netif_ip4_addr(n), ip, sizeof(ip));
