@@ -282,7 +282,7 @@ int arch_probe64(const void *addr, uint64_t *out) MUST_CHECK;
  * ever.  From platform->early() only. */
 void *early_map_page(uint64_t pa);
 
-extern char kernel_start[], kernel_end[]; /* the image, kernel.lds */
+extern char kernel_start[], text_end[], kernel_end[]; /* the image, kernel.lds */
 /* First physical byte past the image and what the boot code allocated. */
 uint64_t arch_boot_pa_end(void);
 

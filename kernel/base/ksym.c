@@ -26,7 +26,7 @@ const char *ksym_find(uint64_t addr, uint64_t *off)
 	uint64_t rel = addr - KERNEL_BASE;
 
 	if (!hi || addr < (uintptr_t)kernel_start ||
-	    addr >= (uintptr_t)kernel_end || rel < s[0].addr)
+	    addr >= (uintptr_t)text_end || rel < s[0].addr)
 		return NULL;
 	while (hi - lo > 1) {
 		size_t mid = lo + (hi - lo) / 2;

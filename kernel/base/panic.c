@@ -55,7 +55,7 @@ static void show_place(const char *what, uint64_t rip)
 		say("%s%016lx %s+%#lx", what, rip, name, off);
 	else
 		say("%s%016lx%s", what, rip,
-		    (int64_t)rip >= 0 ? " (program)" : "");
+		    rip >= USER_MIN && rip < USER_MAX ? " (program)" : "");
 }
 
 static void show_registers(const struct trapframe *tf)

@@ -135,7 +135,7 @@ uint64_t bootmem_carve(struct boot_info *info, uint64_t len, uint64_t limit,
 
 /* --- paging_boot.c ------------------------------------------------------ */
 
-extern char text_end[], rodata_end[];
+extern char rodata_end[];
 
 /* Final kernel page tables; loads CR3. */
 void paging_init(void);

@@ -1,0 +1,254 @@
+/*
+ * kernel/arch/x86_64/paging.c over the host's memory: physical addresses are
+ * pointers, the direct map begins at 0.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kern/arch.h"
+#undef DIRECT_MAP_BASE
+#define DIRECT_MAP_BASE 0ul
+
+#include "kernel/arch/x86_64/paging.c"
+
+#include "fake_mm.h"
+
+#define VA   0x7f1234400000ul /* aligned to 2 MiB */
+#define PA   0x40000000ul
+#define SIZE PAGE_SIZE_2M
+
+uint64_t paging_kernel_root;
+
+static struct pgtable *pt;
+static unsigned flushes;
+
+void pt_flush(struct pgtable *p, uintptr_t va, size_t n)
+{
+	flushes++;
+}
+
+void cpu_call_others(void (*fn)(void *), void *arg)
+{
+}
+
+void panic(const char *fmt, ...)
+{
+	fail_msg("panic: %s", fmt);
+	abort();
+}
+
+static int setup(void **state)
+{
+	static struct arch_cpu arch;
+
+	cpu_self()->arch = &arch;
+	paging_kernel_root = (uintptr_t)page_alloc(0, PAGE_ZERO);
+	((uint64_t *)paging_kernel_root)[300] = 0x1234;
+	pt = pgtable_create();
+	assert_non_null(pt);
+	flushes = 0;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	pgtable_destroy(pt);
+	page_free((void *)paging_kernel_root, 0);
+	return fake_mm_live() != 0;
+}
+
+static void expect(uintptr_t va, uint64_t pa, size_t size, unsigned prot)
+{
+	uint64_t got_pa;
+	size_t got_size;
+	unsigned got_prot;
+	bool a, d;
+
+	assert_true(pt_lookup(pt, va, &got_pa, &got_size, &got_prot, &a, &d));
+	assert_int_equal(got_pa, pa);
+	assert_int_equal(got_size, size);
+	assert_int_equal(got_prot, prot);
+}
+
+static bool absent(uintptr_t va)
+{
+	return !pt_lookup(pt, va, NULL, NULL, NULL, NULL, NULL);
+}
+
+static void test_upper_half_is_shared(void **state)
+{
+	assert_int_equal(((uint64_t *)pt)[300], 0x1234);
+	assert_int_equal(((uint64_t *)pt)[0], 0);
+}
+
+static void test_map_and_unmap_small(void **state)
+{
+	uint64_t pa;
+	bool dirty;
+
+	assert_int_equal(pt_map(pt, VA, PA, PAGE_SIZE, PT_WRITE), 0);
+	expect(VA, PA, PAGE_SIZE, PT_WRITE);
+	assert_true(absent(VA + PAGE_SIZE) && absent(VA - PAGE_SIZE));
+	assert_int_equal(pt_unmap(pt, VA, &pa, &dirty), PAGE_SIZE);
+	assert_int_equal(pa, PA);
+	assert_false(dirty);
+	assert_int_equal(pt_unmap(pt, VA, &pa, &dirty), 0);
+	assert_true(absent(VA));
+}
+
+static void test_every_protection(void **state)
+{
+	for (unsigned prot = 0; prot < 32; prot++) {
+		assert_int_equal(pt_map(pt, VA, PA, PAGE_SIZE, prot), 0);
+		expect(VA, PA, PAGE_SIZE, prot);
+		assert_int_equal(pt_protect(pt, VA, PAGE_SIZE, 31 - prot), 0);
+		expect(VA, PA, PAGE_SIZE, 31 - prot);
+	}
+	assert_int_equal(pt_protect(pt, VA + PAGE_SIZE, PAGE_SIZE, 0), -ENOENT);
+}
+
+/* What the processor reads: present, no user bit, NX unless executable. */
+static void test_bits(void **state)
+{
+	unsigned level;
+
+	pt_map(pt, VA, PA, PAGE_SIZE, PT_EXEC);
+	assert_int_equal(*leaf_find(pt, VA, &level), PA | PTE_P);
+	pt_map(pt, VA, PA, PAGE_SIZE, PT_WRITE);
+	assert_true(
+	    *leaf_find(pt, VA, &level) == (PA | PTE_P | PTE_W | PTE_NX));
+	pt_map(pt, VA, PA, PAGE_SIZE, PT_NONE | PT_WRITE);
+	assert_false(*leaf_find(pt, VA, &level) & PTE_P);
+}
+
+static void test_large_page_splits(void **state)
+{
+	uint64_t pa;
+	bool dirty;
+	unsigned level;
+
+	assert_int_equal(pt_map(pt, VA, PA, SIZE, PT_WRITE), 0);
+	expect(VA + 5 * PAGE_SIZE, PA, SIZE, PT_WRITE);
+	*leaf_find(pt, VA, &level) |= PTE_D | PTE_A;
+	assert_int_equal(pt_protect(pt, VA + PAGE_SIZE, PAGE_SIZE, 0), 0);
+	expect(VA, PA, PAGE_SIZE, PT_WRITE);
+	expect(VA + PAGE_SIZE, PA + PAGE_SIZE, PAGE_SIZE, 0);
+	expect(
+	    VA + SIZE - PAGE_SIZE, PA + SIZE - PAGE_SIZE, PAGE_SIZE, PT_WRITE);
+	assert_int_equal(
+	    pt_unmap(pt, VA + 9 * PAGE_SIZE, &pa, &dirty), PAGE_SIZE);
+	assert_true(dirty); /* as the whole was */
+	/* all of it at once, though it is a table now */
+	assert_int_equal(pt_protect(pt, VA, SIZE, PT_NONE), 0);
+	expect(VA + 3 * PAGE_SIZE, PA + 3 * PAGE_SIZE, PAGE_SIZE, PT_NONE);
+	assert_true(absent(VA + 9 * PAGE_SIZE));
+}
+
+static void test_small_map_inside_large(void **state)
+{
+	pt_map(pt, VA, PA, SIZE, PT_WRITE);
+	pt_map(pt, VA + PAGE_SIZE, 0x9000, PAGE_SIZE, 0);
+	expect(VA, PA, PAGE_SIZE, PT_WRITE);
+	expect(VA + PAGE_SIZE, 0x9000, PAGE_SIZE, 0);
+}
+
+static void test_large_replaces_table(void **state)
+{
+	pt_map(pt, VA, 0x9000, PAGE_SIZE, 0);
+	assert_int_equal(pt_map(pt, VA, PA, SIZE, PT_EXEC), 0);
+	assert_int_equal(flushes, 1); /* before the table was freed */
+	expect(VA, PA, SIZE, PT_EXEC);
+}
+
+static void test_protect_large(void **state)
+{
+	assert_int_equal(pt_protect(pt, VA, SIZE, 0), -ENOENT);
+	pt_map(pt, VA, PA, SIZE, PT_WRITE);
+	assert_int_equal(pt_protect(pt, VA, SIZE, PT_EXEC), 0);
+	expect(VA, PA, SIZE, PT_EXEC);
+}
+
+static void test_next(void **state)
+{
+	uintptr_t end = USER_MAX;
+
+	assert_int_equal(pt_next(pt, USER_MIN, end), end);
+	pt_map(pt, VA, PA, PAGE_SIZE, 0);
+	pt_map(pt, VA + 4 * SIZE, PA, SIZE, PT_NONE);
+	assert_int_equal(pt_next(pt, USER_MIN, end), VA);
+	assert_int_equal(pt_next(pt, USER_MIN, VA), VA);
+	assert_int_equal(pt_next(pt, VA + PAGE_SIZE, end), VA + 4 * SIZE);
+	assert_int_equal(pt_next(pt, VA + 4 * SIZE + PAGE_SIZE, end),
+	    VA + 4 * SIZE + PAGE_SIZE);
+	assert_int_equal(pt_next(pt, VA + 5 * SIZE, end), end);
+	assert_int_equal(
+	    pt_next(pgtable_kernel(), KMAP_BASE, KMAP_BASE + KMAP_SIZE),
+	    KMAP_BASE + KMAP_SIZE);
+}
+
+static void test_clean(void **state)
+{
+	unsigned level;
+	bool a, d;
+
+	pt_map(pt, VA, PA, PAGE_SIZE, PT_WRITE);
+	pt_map(pt, VA + SIZE, PA, SIZE, PT_WRITE);
+	*leaf_find(pt, VA, &level) |= PTE_A | PTE_D;
+	*leaf_find(pt, VA + SIZE, &level) |= PTE_A | PTE_D;
+	pt_clean(pt, VA, 2 * SIZE, false, true);
+	assert_true(pt_lookup(pt, VA, NULL, NULL, NULL, &a, &d));
+	assert_true(a && !d);
+	assert_true(pt_lookup(pt, VA + SIZE, NULL, NULL, NULL, &a, &d));
+	assert_true(a && !d);
+	pt_clean(pt, VA, PAGE_SIZE, true, true);
+	assert_true(pt_lookup(pt, VA, NULL, NULL, NULL, &a, &d));
+	assert_false(a || d);
+}
+
+static void test_out_of_memory_at_every_step(void **state)
+{
+	for (long n = 1; n <= 3; n++) {
+		fake_mm_fail_nth(n);
+		assert_int_equal(pt_map(pt, VA - (unsigned long)n * (1ul << 39),
+				     PA, PAGE_SIZE, 0),
+		    -ENOMEM);
+		fake_mm_fail_nth(0);
+	}
+	pt_map(pt, VA, PA, SIZE, PT_WRITE);
+	fake_mm_fail_nth(1);
+	assert_int_equal(pt_protect(pt, VA, PAGE_SIZE, 0), -ENOMEM);
+	fake_mm_fail_nth(1);
+	assert_int_equal(pt_map(pt, VA, 0x9000, PAGE_SIZE, 0), -ENOMEM);
+	fake_mm_fail_nth(1);
+	assert_null(pgtable_create());
+	fake_mm_fail_nth(0);
+	expect(VA, PA, SIZE, PT_WRITE); /* as it was */
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_upper_half_is_shared),
+		CASE(test_map_and_unmap_small),
+		CASE(test_every_protection),
+		CASE(test_bits),
+		CASE(test_large_page_splits),
+		CASE(test_small_map_inside_large),
+		CASE(test_large_replaces_table),
+		CASE(test_protect_large),
+		CASE(test_next),
+		CASE(test_clean),
+		CASE(test_out_of_memory_at_every_step),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
