@@ -24,7 +24,7 @@
 #define PIE_BASE    0x555555554000ul
 #define INTERP_BASE 0x7f0000000000ul
 #define RAND_BITS   28 /* pages */
-#define STACK_BITS  22
+#define STACK_BITS  20
 #define BRK_BITS    13
 
 /* All of one exec, too large for a kernel stack. */
@@ -212,21 +212,19 @@ static int map_images(struct exec *x, struct vm_space *vm)
 	return 0;
 }
 
-/* Room for the stack, untouched pages cost nothing; (*top) is its end. */
+/*
+ * Room for the stack; untouched pages cost nothing.  (*top) is its end.  What
+ * is below stays free: vm places nothing within 16 GiB of the end unless it
+ * is asked to, so that an overflow faults.
+ */
 static int map_stack(struct vm_space *vm, size_t size, uintptr_t *top)
 {
-	uintptr_t at, guard;
-	int r;
+	uintptr_t at;
 
 	*top = USER_MAX - PAGE_SIZE - random_pages(STACK_BITS);
 	at = *top - size;
-	guard = at - EXEC_STACK_GUARD;
-	r = vm_map(
-	    vm, &at, size, VM_READ | VM_WRITE, VM_FIXED | VM_STACK, NULL, 0);
-	if (r != 0)
-		return r;
 	return vm_map(
-	    vm, &guard, EXEC_STACK_GUARD, 0, VM_FIXED | VM_NORESERVE, NULL, 0);
+	    vm, &at, size, VM_READ | VM_WRITE, VM_FIXED | VM_STACK, NULL, 0);
 }
 
 static void fill_info(struct exec *x, const struct proc *p)

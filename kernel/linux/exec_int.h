@@ -13,10 +13,9 @@
 
 #include "elf_int.h"
 
-#define EXEC_ARGS_MAX    (2ul << 20) /* bytes of strings, as Linux has it */
-#define EXEC_ARG_MAX     (128ul * 1024)
-#define EXEC_STACK_SIZE  (8ul << 20)
-#define EXEC_STACK_GUARD (1ul << 20)
+#define EXEC_ARGS_MAX   (2ul << 20) /* bytes of strings, as Linux has it */
+#define EXEC_ARG_MAX    (128ul * 1024)
+#define EXEC_STACK_SIZE (8ul << 20)
 
 /* argv and envp: (argc + envc) strings one after the other. */
 struct trapframe;

@@ -17,6 +17,7 @@
 #include "kern/rand.h"
 #include "kern/sched.h"
 #include "kern/string.h"
+#include "names_int.h"
 #include "syscalls.h"
 #include "table_int.h"
 #include "task_int.h"
@@ -24,13 +25,47 @@
 /* --- the machine ---------------------------------------------------------- */
 
 static struct mutex name_lock = MUTEX_INIT(name_lock);
-static char hostname[65], domainname[65] = "(none)";
+static char hostname[NAME_SIZE], domainname[NAME_SIZE] = "(none)";
 
-static void hostname_default(void)
+/* The boot command line's name, until another is set. */
+void hostname_get(char name[NAME_SIZE])
 {
+	mutex_lock(&name_lock);
 	if (hostname[0] == '\0')
 		snprintf(hostname, sizeof(hostname), "%s",
 		    boot_params.hostname ? boot_params.hostname : "osv");
+	memcpy(name, hostname, NAME_SIZE);
+	mutex_unlock(&name_lock);
+}
+
+void domainname_get(char name[NAME_SIZE])
+{
+	mutex_lock(&name_lock);
+	memcpy(name, domainname, NAME_SIZE);
+	mutex_unlock(&name_lock);
+}
+
+static int name_set(char where[NAME_SIZE], const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len >= NAME_SIZE)
+		return -EINVAL;
+	mutex_lock(&name_lock);
+	memset(where, 0, NAME_SIZE);
+	memcpy(where, name, len);
+	mutex_unlock(&name_lock);
+	return 0;
+}
+
+int hostname_set(const char *name)
+{
+	return name_set(hostname, name);
+}
+
+int domainname_set(const char *name)
+{
+	return name_set(domainname, name);
 }
 
 /* The release is the Linux whose interface this is: programs compare it. */
@@ -40,39 +75,36 @@ long sys_uname(struct new_utsname *user)
 
 	memset(&u, 0, sizeof(u));
 	snprintf(u.sysname, sizeof(u.sysname), "Linux");
-	snprintf(u.release, sizeof(u.release), "%s", LINUX_RELEASE);
+	snprintf(u.release, sizeof(u.release), LINUX_RELEASE);
 	snprintf(u.version, sizeof(u.version), LINUX_VERSION);
 	snprintf(u.machine, sizeof(u.machine), "x86_64");
-	mutex_lock(&name_lock);
-	hostname_default();
-	memcpy(u.nodename, hostname, sizeof(hostname));
-	memcpy(u.domainname, domainname, sizeof(domainname));
-	mutex_unlock(&name_lock);
+	hostname_get(u.nodename);
+	domainname_get(u.domainname);
 	return copy_to_user(user, &u, sizeof(u));
 }
 
-static long set_name(char name[65], const char *user, int len)
+static int copy_name(char name[NAME_SIZE], const char *user, int len)
 {
-	char text[65] = { 0 };
-
-	if (len < 0 || len > 64)
+	memset(name, 0, NAME_SIZE);
+	if (len < 0 || len >= NAME_SIZE)
 		return -EINVAL;
-	if (copy_from_user(text, user, (size_t)len) != 0)
-		return -EFAULT;
-	mutex_lock(&name_lock);
-	memcpy(name, text, sizeof(text));
-	mutex_unlock(&name_lock);
-	return 0;
+	return copy_from_user(name, user, (size_t)len);
 }
 
 long sys_sethostname(const char *user, int len)
 {
-	return set_name(hostname, user, len);
+	char name[NAME_SIZE];
+	int r = copy_name(name, user, len);
+
+	return r != 0 ? r : hostname_set(name);
 }
 
 long sys_setdomainname(const char *user, int len)
 {
-	return set_name(domainname, user, len);
+	char name[NAME_SIZE];
+	int r = copy_name(name, user, len);
+
+	return r != 0 ? r : domainname_set(name);
 }
 
 static bool count_thread(struct thread *t, void *arg)

@@ -4,6 +4,7 @@
 #include "kern/file.h"
 #include "kern/log.h"
 #include "kern/num.h"
+#include "kern/vfs.h"
 #include "kern/vm.h"
 #include "syscalls.h"
 #include "task_int.h"
@@ -89,6 +90,21 @@ static int file_object(int fd, int prot, unsigned flags, struct vm_object **obj)
 	return r;
 }
 
+/* Shared memory without a name is a file without one. */
+static int shared_object(size_t len, struct vm_object **obj)
+{
+	struct file *f;
+	int r = vfs_anon_file("zero", O_RDWR, &f);
+
+	if (r != 0)
+		return r;
+	r = f->ops->truncate(f, len);
+	if (r == 0)
+		r = f->ops->mmap(f, VM_READ | VM_WRITE, true, obj);
+	file_put(f);
+	return r;
+}
+
 long sys_mmap(
     void *addr, size_t len, int prot, int flags, int fd, unsigned long off)
 {
@@ -114,11 +130,14 @@ long sys_mmap(
 	at = ALIGN_DOWN(at, PAGE_SIZE);
 	if ((f & VM_FIXED) && at < USER_MIN)
 		return -EPERM;
-	if (!(flags & MAP_ANONYMOUS)) {
+	if (!(flags & MAP_ANONYMOUS))
 		r = file_object(fd, prot, f, &obj);
-		if (r != 0)
-			return r;
-	}
+	else if (f & VM_SHARED)
+		r = shared_object(len, &obj);
+	if (r != 0)
+		return r;
+	if (flags & MAP_ANONYMOUS)
+		off = 0;
 	r = vm_map(
 	    proc_self()->vm, &at, len, prot_of(prot), f, obj, obj ? off : 0);
 	if (obj)
