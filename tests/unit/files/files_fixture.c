@@ -33,7 +33,8 @@ int copy_to_user(void *to, const void *from, size_t n)
 {
 	if (faults(to, n))
 		return -EFAULT;
-	memcpy(to, from, n);
+	if (n > 0)
+		memcpy(to, from, n);
 	return 0;
 }
 
@@ -41,7 +42,8 @@ int copy_from_user(void *to, const void *from, size_t n)
 {
 	if (faults(from, n))
 		return -EFAULT;
-	memcpy(to, from, n);
+	if (n > 0)
+		memcpy(to, from, n);
 	return 0;
 }
 
