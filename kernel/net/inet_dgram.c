@@ -3,7 +3,7 @@
  * without the IP header and with the identifier as their port.
  */
 
-#include "inet_int.h"
+#include "inet_dgram.h"
 #include "inet_mcast.h"
 
 #include "kern/mm.h"
@@ -21,15 +21,6 @@
 
 #define UDP_MAX 65507u
 #define RAW_MAX 65515u
-
-/* One received message. */
-struct dgram {
-	struct list link;
-	struct pbuf *p;
-	ip_addr_t from, to;
-	uint16_t port;
-	uint8_t ifindex, ttl, tos;
-};
 
 /* --- the PCB ----------------------------------------------------------------- */
 
@@ -194,139 +185,6 @@ size_t inet_dgram_next_size(struct inet_sock *s)
 	return n;
 }
 
-/* --- control messages -------------------------------------------------------------- */
-
-/* struct cmsghdr of the x86-64 ABI. */
-struct cmsg {
-	uint64_t len;
-	int32_t level, type;
-};
-
-struct cmsg_out {
-	uint8_t *buf;
-	size_t room, used;
-	bool truncated;
-};
-
-static void cmsg_put(
-    struct cmsg_out *o, int level, int type, const void *v, size_t n)
-{
-	struct cmsg h = { sizeof(h) + n, level, type };
-	size_t whole = ALIGN_UP(h.len, 8ul);
-
-	if (o->room - o->used < h.len) {
-		o->truncated = true;
-		return;
-	}
-	memcpy(o->buf + o->used, &h, sizeof(h));
-	memcpy(o->buf + o->used + sizeof(h), v, n);
-	o->used += MIN(whole, o->room - o->used);
-}
-
-static void put_pktinfo(const struct dgram *d, struct cmsg_out *o)
-{
-	struct in_pktinfo i = { 0 };
-
-	i.ipi_ifindex = d->ifindex;
-	i.ipi_addr.s_addr = ip4_addr_get_u32(ip_2_ip4(&d->to));
-	i.ipi_spec_dst = i.ipi_addr;
-	cmsg_put(o, IPPROTO_IP, IP_PKTINFO, &i, sizeof(i));
-}
-
-/* <linux/ipv6.h>'s, which cannot be included. */
-struct pktinfo6 {
-	uint8_t addr[16];
-	int32_t ifindex;
-};
-
-static void put_pktinfo6(const struct dgram *d, struct cmsg_out *o)
-{
-	struct pktinfo6 i;
-
-	inet_addr_bytes(&d->to, i.addr);
-	i.ifindex = d->ifindex;
-	cmsg_put(o, IPPROTO_IPV6, IPV6_PKTINFO, &i, sizeof(i));
-}
-
-static void put_control(
-    struct inet_sock *s, const struct dgram *d, struct sock_msg *m)
-{
-	struct cmsg_out o = { m->control, m->controllen, 0, false };
-	const struct inet_opts *opt = &s->opt;
-	int ttl = d->ttl;
-
-	if (!m->control)
-		o.room = 0;
-	if (opt->pktinfo && IP_IS_V4_VAL(d->to))
-		put_pktinfo(d, &o);
-	if (opt->pktinfo6 && s->domain == AF_INET6)
-		put_pktinfo6(d, &o);
-	if (opt->recvttl && s->domain == AF_INET)
-		cmsg_put(&o, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
-	if (opt->recvttl && s->domain == AF_INET6)
-		cmsg_put(&o, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
-	if (opt->recvtos && s->domain == AF_INET)
-		cmsg_put(&o, IPPROTO_IP, IP_TOS, &d->tos, sizeof(d->tos));
-	m->controllen = o.used;
-	if (o.truncated)
-		m->flags |= MSG_CTRUNC;
-}
-
-/* Source address and device that the program asks for; 0 or -EINVAL. */
-struct send_from {
-	bool given;
-	ip_addr_t addr;
-	unsigned ifindex;
-};
-
-static void from_pktinfo(const void *v, struct send_from *from)
-{
-	struct in_pktinfo i;
-
-	memcpy(&i, v, sizeof(i));
-	memset(&from->addr, 0, sizeof(from->addr));
-	ip_addr_set_ip4_u32_val(from->addr, i.ipi_spec_dst.s_addr);
-	from->ifindex = (unsigned)i.ipi_ifindex;
-	from->given = i.ipi_spec_dst.s_addr != 0;
-}
-
-static void from_pktinfo6(const void *v, struct send_from *from)
-{
-	struct pktinfo6 i;
-
-	memcpy(&i, v, sizeof(i));
-	memset(&from->addr, 0, sizeof(from->addr));
-	IP_SET_TYPE_VAL(from->addr, IPADDR_TYPE_V6);
-	memcpy(ip_2_ip6(&from->addr)->addr, i.addr, 16);
-	from->ifindex = (unsigned)i.ifindex;
-	from->given = !ip_addr_isany(&from->addr);
-}
-
-static int get_control(const struct sock_msg *m, struct send_from *from)
-{
-	const uint8_t *buf = m->control;
-	size_t at = 0;
-	struct cmsg h;
-
-	memset(from, 0, sizeof(*from));
-	while (buf && m->controllen - at >= sizeof(h)) {
-		size_t n;
-
-		memcpy(&h, buf + at, sizeof(h));
-		if (h.len < sizeof(h) || h.len > m->controllen - at)
-			return -EINVAL;
-		n = h.len - sizeof(h);
-		if (h.level == IPPROTO_IP && h.type == IP_PKTINFO &&
-		    n >= sizeof(struct in_pktinfo))
-			from_pktinfo(buf + at + sizeof(h), from);
-		if (h.level == IPPROTO_IPV6 && h.type == IPV6_PKTINFO &&
-		    n >= sizeof(struct pktinfo6))
-			from_pktinfo6(buf + at + sizeof(h), from);
-		at += MIN(ALIGN_UP(h.len, 8ul), m->controllen - at);
-	}
-	return 0;
-}
-
 /* --- recv ------------------------------------------------------------------------- */
 
 static long copy_out(struct inet_sock *s, struct dgram *d, struct sock_msg *m)
@@ -347,7 +205,7 @@ static long copy_out(struct inet_sock *s, struct dgram *d, struct sock_msg *m)
 	if (m->name)
 		m->namelen =
 		    inet_addr_export(s->domain, &d->from, d->port, m->name);
-	put_control(s, d, m);
+	inet_cmsg_put(s, d, m);
 	return trunc ? d->p->tot_len : (long)n;
 }
 
@@ -576,7 +434,7 @@ static int dgram_name(
 /* --- send ------------------------------------------------------------------------- */
 
 static err_t send_udp(struct inet_sock *s, struct pbuf *p, const ip_addr_t *to,
-    uint16_t port, const struct send_from *from)
+    uint16_t port, const struct dgram_from *from)
 {
 	struct udp_pcb *pcb = s->dg.udp;
 	struct netif *n;
@@ -630,7 +488,7 @@ static bool is_broadcast(const ip_addr_t *to)
 }
 
 static int send_locked(struct inet_sock *s, struct pbuf *p, ip_addr_t *to,
-    uint16_t port, const struct send_from *from)
+    uint16_t port, const struct dgram_from *from)
 {
 	int err = inet_take_error(s);
 	err_t e;
@@ -671,7 +529,7 @@ static long dgram_send(struct socket *so, struct sock_msg *m)
 	struct inet_sock *s = inet_of(so);
 	unsigned max = s->kind == INET_UDP ? UDP_MAX : RAW_MAX;
 	size_t n = m->uio->left;
-	struct send_from from;
+	struct dgram_from from;
 	ip_addr_t to;
 	uint16_t port = 0;
 	struct pbuf *p;
@@ -681,7 +539,7 @@ static long dgram_send(struct socket *so, struct sock_msg *m)
 		return -EOPNOTSUPP;
 	if (n > max)
 		return -EMSGSIZE;
-	r = get_control(m, &from);
+	r = inet_cmsg_get(m, &from);
 	if (!r && m->name)
 		r = import_target(s, m, &to, &port);
 	if (r)
@@ -700,70 +558,6 @@ static long dgram_send(struct socket *so, struct sock_msg *m)
 	pbuf_free(p);
 	net_unlock();
 	return r < 0 ? r : (long)n;
-}
-
-/* --- errors from the network ---------------------------------------------------------- */
-
-static int icmp_to_errno(bool v6, unsigned type, unsigned code)
-{
-	if (v6)
-		return code == 4   ? ECONNREFUSED
-		       : code == 1 ? EACCES
-				   : EHOSTUNREACH;
-	if (type != ICMP_DUR)
-		return 0;
-	switch (code) {
-	case 0:
-		return ENETUNREACH;
-	case 2:
-		return ENOPROTOOPT;
-	case 3:
-		return ECONNREFUSED;
-	case 4:
-		return EMSGSIZE;
-	default:
-		return EHOSTUNREACH;
-	}
-}
-
-/* (q) is the head of a UDP datagram that we sent, as the other end quotes. */
-static void udp_error(bool v6, const uint8_t *addr, const uint8_t *q, int err)
-{
-	uint16_t lport = (uint16_t)(q[0] << 8 | q[1]);
-	uint16_t rport = (uint16_t)(q[2] << 8 | q[3]);
-	uint8_t remote[16];
-	struct inet_sock *s;
-
-	list_foreach (s, &inet_socks, link) {
-		if (s->kind != INET_UDP || s->lport != lport ||
-		    s->rport != rport ||
-		    atomic_load(&s->state) != INET_CONNECTED)
-			continue;
-		inet_addr_bytes(&s->remote, remote);
-		if (!memcmp(v6 ? remote : remote + 12, addr, v6 ? 16 : 4)) {
-			inet_error(s, err);
-			return;
-		}
-	}
-}
-
-void net_icmp_error(struct pbuf *p, unsigned type, unsigned code)
-{
-	uint8_t q[8 + 60 + 8];
-	unsigned n = pbuf_copy_partial(p, q, sizeof(q), 0), hl;
-	bool v6;
-	int err;
-
-	if (n < 8 + 20)
-		return;
-	v6 = q[8] >> 4 == 6;
-	err = icmp_to_errno(v6, type, code);
-	hl = v6 ? 40 : (q[8] & 15u) * 4;
-	if (!err || n < 8 + hl + 8 || hl < 20)
-		return;
-	if (q[8 + (v6 ? 6 : 9)] != IPPROTO_UDP)
-		return;
-	udp_error(v6, q + 8 + (v6 ? 24 : 16), q + 8 + hl, err);
 }
 
 /* --- the rest --------------------------------------------------------------------------- */
