@@ -434,6 +434,28 @@ int blk_rw(
 		   : blk_rw_bounce(b, op, sector, va, len);
 }
 
+int blk_rw_pages(struct blk_dev *b, enum blk_op op, uint64_t sector,
+    void **pages, unsigned n)
+{
+	unsigned max = MIN(b->info.max_seg, BLK_RW_SEGS);
+	struct blk_seg seg[BLK_RW_SEGS];
+	int err = 0;
+
+	while (n > 0 && !err) {
+		struct blk_req r = { .op = op, .sector = sector, .seg = seg };
+
+		for (r.nseg = 0; r.nseg < MIN(max, n); r.nseg++) {
+			seg[r.nseg].va = pages[r.nseg];
+			seg[r.nseg].len = PAGE_SIZE;
+		}
+		n -= r.nseg;
+		pages += r.nseg;
+		sector += r.nseg * (PAGE_SIZE / BLK_SECTOR);
+		err = blk_submit_wait(b, &r);
+	}
+	return err;
+}
+
 int blk_flush(struct blk_dev *b)
 {
 	struct blk_req r = { .op = BLK_FLUSH };

@@ -109,18 +109,23 @@ int fs_setup(void **state)
 	return 0;
 }
 
-int fs_teardown(void **state)
+void fs_unmount_root(void)
 {
 	struct fs_ctx *c = fs_ctx();
 	struct mount *m = c->root->mount;
 
-	(void)state;
 	dentry_put(c->root);
 	dentry_put(c->cwd);
 	c->root = c->cwd = NULL;
 	dentry_forget_mount(m);
 	list_del(&m->link);
 	mount_destroy(m);
+}
+
+int fs_teardown(void **state)
+{
+	(void)state;
+	fs_unmount_root();
 	fs_fixture_end();
 	return 0;
 }

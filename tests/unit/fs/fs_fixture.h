@@ -26,6 +26,7 @@ int fs_teardown(void **state);
 /* For tests that make their own root. */
 void fs_fixture_begin(void);
 void fs_fixture_end(void);
+void fs_unmount_root(void);
 
 #define FS_TEST(f) cmocka_unit_test_setup_teardown(f, fs_setup, fs_teardown)
 
