@@ -56,8 +56,74 @@ static int one_of(const char **where, const char *v, const char *a,
 	return -EINVAL;
 }
 
+/* Four numbers with dots; the length of it, or 0. */
+static size_t ipv4_length(const char *s)
+{
+	const char *p = s;
+
+	for (int i = 0; i < 4; i++) {
+		unsigned n = 0, digits = 0;
+
+		if (i && *p++ != '.')
+			return 0;
+		for (; *p >= '0' && *p <= '9' && digits < 4; p++, digits++)
+			n = n * 10 + (unsigned)(*p - '0');
+		if (!digits || digits > 3 || n > 255)
+			return 0;
+	}
+	return (size_t)(p - s);
+}
+
+static bool is_ipv4(const char *s)
+{
+	size_t n = ipv4_length(s);
+
+	return n && !s[n];
+}
+
+/* Of the form only: letters that an IPv6 address is made of, and two colons. */
+static bool is_ipv6(const char *s)
+{
+	unsigned colons = 0;
+
+	for (; *s; s++) {
+		colons += *s == ':';
+		if (*s != ':' && *s != '.' && !(*s >= '0' && *s <= '9') &&
+		    !((*s | 0x20) >= 'a' && (*s | 0x20) <= 'f'))
+			return false;
+	}
+	return colons >= 2;
+}
+
+/* The netmask of --ip: as an address, or the number of its bits. */
+static bool is_mask(const char *s)
+{
+	char *end;
+
+	if (strchr(s, '.'))
+		return is_ipv4(s);
+	return *s >= '0' && *s <= '9' && strtoul(s, &end, 10) <= 32 && !*end;
+}
+
+static int refuse(const char *option, const char *v, const char *why)
+{
+	log_err("--%s=%s: %s", option, v, why);
+	return -EINVAL;
+}
+
 static int set_ip(const char *v)
 {
+	const char *addr = strchr(v, ','), *mask;
+
+	if (!addr || addr == v)
+		return refuse("ip", v, "must be DEVICE,ADDRESS,MASK");
+	mask = strchr(++addr, ',');
+	if (!mask)
+		return refuse("ip", v, "must be DEVICE,ADDRESS,MASK");
+	if (!ipv4_length(addr) || addr + ipv4_length(addr) != mask)
+		return refuse("ip", v, "not an IPv4 address");
+	if (!is_mask(mask + 1))
+		return refuse("ip", v, "not a netmask");
 	return push(
 	    boot_params.ip, &boot_params.nip, ARRAY_SIZE(boot_params.ip), v);
 }
@@ -66,10 +132,8 @@ static int set_env(const char *v)
 {
 	const char *eq = strchr(v, '=');
 
-	if (!eq || eq == v) {
-		log_err("--env=%s: must be NAME=VALUE", v);
-		return -EINVAL;
-	}
+	if (!eq || eq == v)
+		return refuse("env", v, "must be NAME=VALUE");
 	return push(
 	    boot_params.env, &boot_params.nenv, ARRAY_SIZE(boot_params.env), v);
 }
@@ -77,13 +141,15 @@ static int set_env(const char *v)
 static int set_defaultgw(const char *v)
 {
 	boot_params.defaultgw = v;
-	return 0;
+	return is_ipv4(v) ? 0 : refuse("defaultgw", v, "not an IPv4 address");
 }
 
 static int set_nameserver(const char *v)
 {
 	boot_params.nameserver = v;
-	return 0;
+	if (is_ipv4(v) || is_ipv6(v))
+		return 0;
+	return refuse("nameserver", v, "not an address");
 }
 
 static int set_cwd(const char *v)

@@ -15,15 +15,17 @@
 #include "arch_int.h"
 #include "time.h"
 
-#define KHZ           1000ull
+#define KHZ            1000ull
 
-#define PIT_HZ        1193182ull
-#define PIT_CHANNEL0  0x40
-#define PIT_COMMAND   0x43
-#define PIT_LATCH0    0x00
-#define PIT_MODE0_CH0 0x30 /* count down once, low byte then high byte */
-#define PIT_WINDOW    2386 /* 2 ms */
-#define PIT_POLLS_MAX 100000u
+#define PIT_HZ         1193182ull
+#define PIT_CHANNEL0   0x40
+#define PIT_COMMAND    0x43
+#define PIT_LATCH0     0x00
+#define PIT_STATUS0    0xe2 /* read back: latch the status of channel 0 */
+#define PIT_STATUS_OUT 0x80
+#define PIT_MODE0_CH0  0x30 /* count down once, low byte then high byte */
+#define PIT_WINDOW     2386 /* 2 ms */
+#define PIT_POLLS_MAX  100000u
 
 /* platform->clock_mono() minus clock_mono(). */
 static uint64_t platform_base;
@@ -125,77 +127,94 @@ static unsigned pit_count(uint64_t *tsc)
 }
 
 /*
- * Let PIT_WINDOW ticks of channel 0 pass; how many did, 0 when there is no
- * such chip.  Its interrupt goes nowhere.
+ * The timer chip counts while the kernel boots: nothing waits for it but for
+ * what then lacks of the window.  Its interrupt goes nowhere.
  */
-static unsigned pit_wait(uint64_t *start, uint64_t *end)
-{
-	unsigned first, now;
+static struct {
+	unsigned count;
+	uint64_t tsc;
+} pit_start;
 
+void clock_early_init(void)
+{
+	if (cpuid_tsc_hz())
+		return;
 	outb(PIT_COMMAND, PIT_MODE0_CH0);
 	outb(PIT_CHANNEL0, 0xff);
 	outb(PIT_CHANNEL0, 0xff);
-	first = pit_count(start);
+	pit_start.count = pit_count(&pit_start.tsc);
+}
+
+/* Has it gone past 0 (a slow host), or is there none? */
+static bool pit_expired(void)
+{
+	outb(PIT_COMMAND, PIT_STATUS0);
+	return inb(PIT_CHANNEL0) & PIT_STATUS_OUT;
+}
+
+static bool measure_by_pit(void)
+{
 	for (unsigned i = 0; i < PIT_POLLS_MAX; i++) {
-		now = pit_count(end);
-		if (now < first && first - now >= PIT_WINDOW)
-			return first - now;
-		if (i == 1000 && now == first)
-			break;
+		uint64_t tsc;
+		unsigned passed = pit_start.count - pit_count(&tsc);
+
+		if (pit_expired())
+			return false;
+		if (passed < PIT_WINDOW)
+			continue;
+		tsc_set_hz((tsc - pit_start.tsc) * PIT_HZ / passed);
+		return true;
 	}
-	return 0;
+	return false;
 }
 
-static bool measure_by_pit(bool want_apic)
-{
-	uint64_t start, end;
-	uint32_t ticks = 0;
-	unsigned passed;
+static uint64_t apic_start_tsc;
 
-	if (want_apic)
-		apic_timer_count_start();
-	passed = pit_wait(&start, &end);
-	if (want_apic)
-		ticks = apic_timer_count_stop();
-	if (!passed)
-		return false;
-	tsc_set_hz((end - start) * PIT_HZ / passed);
-	if (want_apic)
-		apic_hz = ticks * PIT_HZ / passed;
-	return true;
+/* The local APIC counts while the rest comes up, too. */
+void clock_apic_start(void)
+{
+	apic_hz = cpuid_apic_hz();
+	if (platform->timer_set || !apic_timer_needs_hz() || apic_hz)
+		return;
+	apic_start_tsc = tsc_read();
+	apic_timer_count_start();
 }
 
-static void measure_apic_by_tsc(void)
+static void measure_apic(void)
 {
-	uint64_t start = tsc_read(), window = tsc_hz() / 2000, now;
+	uint64_t window = tsc_hz() / 1000, passed;
 	uint32_t ticks;
 
-	apic_timer_count_start();
 	do
-		now = tsc_read();
-	while (now - start < window);
+		passed = tsc_read() - apic_start_tsc;
+	while (passed < window);
 	ticks = apic_timer_count_stop();
-	apic_hz = ticks * (tsc_hz() / KHZ) / (now - start) * KHZ;
+	apic_hz = (uint64_t)ticks * (tsc_hz() / KHZ) / passed * KHZ;
+}
+
+static void measure_tsc(void)
+{
+	uint64_t hz = cpuid_tsc_hz();
+
+	if (hz) {
+		tsc_set_hz(hz);
+		return;
+	}
+	if (measure_by_pit())
+		return;
+	clock_early_init(); /* once more, from now on */
+	if (measure_by_pit())
+		return;
+	log_warn("clock: no way to measure the TSC: 1 GHz assumed");
+	tsc_set_hz(1000000000);
 }
 
 static void measure(void)
 {
-	bool want_apic;
-
-	apic_hz = cpuid_apic_hz();
-	want_apic = !platform->timer_set && apic_timer_needs_hz() && !apic_hz;
-	if (!tsc_hz()) {
-		uint64_t hz = cpuid_tsc_hz();
-
-		if (hz)
-			tsc_set_hz(hz);
-	}
-	if (!tsc_hz() && !measure_by_pit(want_apic)) {
-		log_warn("clock: no way to measure the TSC: 1 GHz assumed");
-		tsc_set_hz(1000000000);
-	}
-	if (want_apic && !apic_hz)
-		measure_apic_by_tsc();
+	if (!tsc_hz())
+		measure_tsc();
+	if (apic_start_tsc)
+		measure_apic();
 	apic_mul = (apic_hz << 32) / NSEC_PER_SEC;
 	tsc_mul = tsc_hz() / KHZ * (1ull << 32) / (NSEC_PER_SEC / KHZ);
 }

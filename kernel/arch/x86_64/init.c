@@ -14,6 +14,7 @@ void arch_early_init(void)
 	cpu_features_init();
 	trap_init();
 	cpu_boot_init();
+	clock_early_init();
 	pvh_read_start_info();
 }
 
@@ -32,9 +33,10 @@ void arch_irq_init(void)
 	apic_init();
 	ipi_init();
 	apic_cpu_init();
-	clock_init();
+	clock_apic_start();
 	apic_topology_read();
 	ioapic_init();
+	clock_init();
 	if (platform->cpu_init)
 		platform->cpu_init(0);
 }

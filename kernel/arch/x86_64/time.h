@@ -5,8 +5,14 @@
 
 #include <stdint.h>
 
-/* Find the TSC's frequency, and the APIC timer's when that is needed.  After
- * apic_cpu_init() of the boot cpu. */
+/*
+ * Find the TSC's frequency, and the APIC timer's when that is needed.  The
+ * first two start what measures them, so that little is waited for at last:
+ * at the very beginning; after apic_cpu_init() of the boot cpu; before the
+ * scheduler.
+ */
+void clock_early_init(void);
+void clock_apic_start(void);
 void clock_init(void);
 
 /* ns since 1970 by the CMOS clock; 0 when there is none. */

@@ -148,6 +148,31 @@ static void test_wrong_options(void **state)
 	expect_error("quiet ro", "no program");
 }
 
+static void test_addresses(void **state)
+{
+	expect_args("--ip=eth0,0.0.0.0,0 --ip=e,255.255.255.255,32"
+		    " --nameserver=2001:db8::1 app",
+	    "[app]");
+	expect_error("--ip=eth0,300.1.1.1,255.0.0.0 app", "300.1.1.1");
+	expect_error("--ip=eth0,1.1.1,255.0.0.0 app", "not an IPv4");
+	expect_error("--ip=eth0,1.1.1.1.1,255.0.0.0 app", "not an IPv4");
+	expect_error("--ip=eth0,1.1.1.,255.0.0.0 app", "not an IPv4");
+	expect_error("--ip=eth0,,255.0.0.0 app", "not an IPv4");
+	expect_error("--ip=eth0,0001.1.1.1,24 app", "not an IPv4");
+	expect_error("--ip=eth0,1.1.1.1 app", "DEVICE,ADDRESS,MASK");
+	expect_error("--ip=eth0 app", "DEVICE,ADDRESS,MASK");
+	expect_error("--ip=,1.1.1.1,24 app", "DEVICE,ADDRESS,MASK");
+	expect_error("--ip= app", "DEVICE,ADDRESS,MASK");
+	expect_error("--ip=eth0,1.1.1.1,33 app", "netmask");
+	expect_error("--ip=eth0,1.1.1.1,255.255.0 app", "netmask");
+	expect_error("--ip=eth0,1.1.1.1,24x app", "netmask");
+	expect_error("--ip=eth0,1.1.1.1, app", "netmask");
+	expect_error("--defaultgw=::1 app", "not an IPv4");
+	expect_error("--defaultgw=10.0.0.256 app", "not an IPv4");
+	expect_error("--nameserver=dns app", "not an address");
+	expect_error("--nameserver= app", "not an address");
+}
+
 static void test_loader_tokens(void **state)
 {
 	expect_args(
@@ -202,7 +227,7 @@ static void test_too_many(void **state)
 
 	line[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(boot_params.ip) + 1; i++)
-		strcat(line, "--ip=e,1,2 ");
+		strcat(line, "--ip=e,1.1.1.1,2 ");
 	expect_error(line, "too many");
 
 	/* loader tokens beyond the table are left out with a warning */
@@ -245,6 +270,7 @@ int main(void)
 		cmocka_unit_test(test_every_option),
 		cmocka_unit_test(test_help_needs_no_program),
 		cmocka_unit_test(test_wrong_options),
+		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_loader_tokens),
 		cmocka_unit_test(test_devices_behind_the_program),
 		cmocka_unit_test(test_console_tokens),
