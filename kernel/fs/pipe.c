@@ -160,15 +160,19 @@ static void pipe_consume(struct pipe *p, unsigned n)
 	}
 }
 
+/* The byte at (pos). */
+static char *pipe_at(const struct pipe *p, unsigned pos)
+{
+	return (char *)*pipe_page(p, pos) + (pos & (PAGE_SIZE - 1));
+}
+
 static long pipe_drain(struct pipe *p, struct uio *u)
 {
 	size_t n = MIN(u->left, pipe_used(p)), done = 0;
 
 	while (done < n) {
 		unsigned part = pipe_run(p->tail, n - done);
-		char *from = (char *)*pipe_page(p, p->tail) +
-			     (p->tail & (PAGE_SIZE - 1));
-		long r = uio_put(u, from, part);
+		long r = uio_put(u, pipe_at(p, p->tail), part);
 
 		if (r < 0)
 			return done > 0 ? (long)done : r;
@@ -180,32 +184,47 @@ static long pipe_drain(struct pipe *p, struct uio *u)
 	return (long)done;
 }
 
-static int pipe_sleep(struct pipe *p, struct file *f, struct waitq *q)
+static int pipe_sleep(struct pipe *p, bool nonblock, struct waitq *q)
 {
-	if (file_nonblock(f))
+	if (nonblock)
 		return -EAGAIN;
 	if (waitq_wait_mutex(q, &p->lock, TIME_NEVER, WAIT_INTR) == -EINTR)
 		return -ERESTARTSYS;
 	return 0;
 }
 
+/* How many there are; 0 at the end. */
+static long pipe_wait_bytes(struct pipe *p, bool nonblock)
+{
+	int err = 0;
+
+	while (pipe_used(p) == 0 && p->writers > 0 && err == 0)
+		err = pipe_sleep(p, nonblock, &p->can_read);
+	return pipe_used(p) > 0 ? (long)pipe_used(p) : err;
+}
+
+static void pipe_was_read(struct pipe *p)
+{
+	waitq_wake_all(&p->can_write);
+	poll_notify(&p->poll, EPOLLOUT | EPOLLWRNORM);
+	/* A wake-up is for one reader: pass on what is left. */
+	if (pipe_used(p) > 0)
+		waitq_wake(&p->can_read, 1);
+}
+
 static long pipe_read(struct file *f, struct uio *u, uint64_t *off)
 {
 	struct pipe *p = f->priv;
-	long r = 0;
+	long r;
 
 	(void)off;
 	if (u->left == 0)
 		return 0;
 	mutex_lock(&p->lock);
-	while (pipe_used(p) == 0 && p->writers > 0 && r == 0)
-		r = pipe_sleep(p, f, &p->can_read);
-	if (pipe_used(p) > 0) {
+	r = pipe_wait_bytes(p, file_nonblock(f));
+	if (r > 0) {
 		r = pipe_drain(p, u);
-		waitq_wake_all(&p->can_write);
-		poll_notify(&p->poll, EPOLLOUT | EPOLLWRNORM);
-		if (pipe_used(p) > 0)
-			waitq_wake(&p->can_read, 1);
+		pipe_was_read(p);
 	}
 	mutex_unlock(&p->lock);
 	return r;
@@ -244,7 +263,7 @@ static long pipe_write(struct file *f, struct uio *u, uint64_t *off)
 		}
 		r = pipe_write_some(p, u, whole);
 		if (r == -EAGAIN)
-			r = pipe_sleep(p, f, &p->can_write);
+			r = pipe_sleep(p, file_nonblock(f), &p->can_write);
 		if (r < 0)
 			break;
 	}
@@ -534,6 +553,68 @@ long pipe_set_size(struct file *f, unsigned long bytes)
 		waitq_wake_all(&p->can_write);
 		poll_notify(&p->poll, EPOLLOUT | EPOLLWRNORM);
 		r = (long)(n * PAGE_SIZE);
+	}
+	mutex_unlock(&p->lock);
+	return r;
+}
+
+/* --- splice ------------------------------------------------------------ */
+
+long pipe_peek(struct file *f, void *buf, size_t n, bool nonblock)
+{
+	struct pipe *p = f->priv;
+	size_t done = 0;
+	long r;
+
+	mutex_lock(&p->lock);
+	r = pipe_wait_bytes(p, nonblock);
+	if (r > 0)
+		r = (long)MIN(n, (size_t)r);
+	while (r > 0 && done < (size_t)r) {
+		unsigned pos = p->tail + (unsigned)done;
+		unsigned part = pipe_run(pos, (size_t)r - done);
+
+		memcpy((char *)buf + done, pipe_at(p, pos), part);
+		done += part;
+	}
+	/* The wake-up that ended the wait was for one who reads. */
+	if (r > 0)
+		waitq_wake(&p->can_read, 1);
+	mutex_unlock(&p->lock);
+	return r;
+}
+
+void pipe_skip(struct file *f, size_t n)
+{
+	struct pipe *p = f->priv;
+
+	mutex_lock(&p->lock);
+	n = MIN(n, pipe_used(p));
+	while (n > 0) {
+		unsigned part = pipe_run(p->tail, n);
+
+		pipe_consume(p, part);
+		n -= part;
+	}
+	pipe_was_read(p);
+	mutex_unlock(&p->lock);
+}
+
+long pipe_room(struct file *f, bool nonblock)
+{
+	struct pipe *p = f->priv;
+	long r = 0;
+
+	mutex_lock(&p->lock);
+	while (r == 0) {
+		if (p->readers == 0) {
+			signal_raise_self(SIGPIPE);
+			r = -EPIPE;
+		} else if (pipe_free(p) > 0) {
+			r = pipe_free(p);
+		} else {
+			r = pipe_sleep(p, nonblock, &p->can_write);
+		}
 	}
 	mutex_unlock(&p->lock);
 	return r;

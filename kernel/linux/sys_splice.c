@@ -76,6 +76,8 @@ static long copy_write_all(struct copy_end *e, const char *buf, size_t n)
 /* Bytes that were read and could not be written are still to be read. */
 static void copy_unread(struct copy_end *e, size_t n)
 {
+	if (n == 0)
+		return;
 	if (e->at) {
 		*e->at -= (int64_t)n;
 	} else if (e->f->ops->seek) {
@@ -249,34 +251,49 @@ long sys_copy_file_range(int in_fd, void *user_in, int out_fd, void *user_out,
 	return r;
 }
 
-/* --- splice ------------------------------------------------------------ */
+/* --- splice and tee ---------------------------------------------------- */
 
-/*
- * A page at a time, and no more than the pipe that is written has room for
- * without waiting, so that what is read need never be put back into a pipe:
- * its bytes are gone.
- */
-static long splice_run(
-    struct copy_end *in, struct copy_end *out, size_t n, unsigned flags)
+static bool is_pipe(struct file *f)
 {
-	char *buf;
+	return pipe_size(f) >= 0;
+}
+
+/* Up to (n) bytes for (out): as many as it has room for, so that what cannot
+ * be put back is not read. */
+static long splice_get(struct copy_end *in, const struct copy_end *out,
+    void *buf, size_t n, bool nonblock)
+{
+	if (is_pipe(out->f)) {
+		long room =
+		    pipe_room(out->f, nonblock || file_nonblock(out->f));
+
+		if (room < 0)
+			return room;
+		n = MIN(n, (size_t)room);
+	}
+	if (is_pipe(in->f))
+		return pipe_peek(
+		    in->f, buf, n, nonblock || file_nonblock(in->f));
+	return copy_read(in, buf, n);
+}
+
+/* A page at a time: a caller that wants more comes again. */
+static long splice_run(struct copy_end *in, struct copy_end *out, size_t n,
+    bool nonblock, bool keep)
+{
+	char *buf = page_alloc(0, 0);
 	long got, r;
 
-	if (flags & SPLICE_F_NONBLOCK && out->f->ops->poll &&
-	    !(out->f->ops->poll(out->f, NULL) & (EPOLLOUT | EPOLLERR)))
-		return -EAGAIN;
-	if (flags & SPLICE_F_NONBLOCK && in->f->ops->poll &&
-	    !(in->f->ops->poll(in->f, NULL) & (EPOLLIN | EPOLLHUP)))
-		return -EAGAIN;
-	buf = page_alloc(0, 0);
 	if (!buf)
 		return -ENOMEM;
-	got = copy_read(in, buf, MIN(n, PAGE_SIZE));
+	got = splice_get(in, out, buf, MIN(n, PAGE_SIZE), nonblock);
 	r = got;
 	if (got > 0) {
 		r = copy_write_all(out, buf, (size_t)got);
-		if (r < got)
+		if (!is_pipe(in->f))
 			copy_unread(in, (size_t)(got - MAX(r, 0)));
+		else if (r > 0 && !keep)
+			pipe_skip(in->f, (size_t)r);
 	}
 	page_free(buf, 0);
 	return r;
@@ -285,7 +302,7 @@ static long splice_run(
 static long splice_check(struct copy_end *in, void *user_in, int64_t *in_off,
     struct copy_end *out, void *user_out, int64_t *out_off)
 {
-	bool in_pipe = pipe_size(in->f) > 0, out_pipe = pipe_size(out->f) > 0;
+	bool in_pipe = is_pipe(in->f), out_pipe = is_pipe(out->f);
 	long r;
 
 	if (!in_pipe && !out_pipe)
@@ -314,10 +331,28 @@ long sys_splice(int in_fd, void *user_in, int out_fd, void *user_out, size_t n,
 		r = splice_check(
 		    &in, user_in, &in_off, &out, user_out, &out_off);
 	if (r == 0)
-		r = splice_run(&in, &out, n, flags);
+		r = splice_run(&in, &out, n, flags & SPLICE_F_NONBLOCK, false);
 	if (r >= 0 &&
 	    (copy_offset_out(&in, user_in) || copy_offset_out(&out, user_out)))
 		r = -EFAULT;
+	copy_close(&in, &out);
+	return r;
+}
+
+long sys_tee(int in_fd, int out_fd, size_t n, unsigned flags)
+{
+	struct copy_end in = { .at = NULL }, out = { .at = NULL };
+	long r;
+
+	if (flags & ~SPLICE_F_ALL)
+		return -EINVAL;
+	if (n == 0)
+		return 0;
+	r = copy_open(&in, in_fd, &out, out_fd);
+	if (r == 0 && (!is_pipe(in.f) || !is_pipe(out.f)))
+		r = -EINVAL;
+	if (r == 0)
+		r = splice_run(&in, &out, n, flags & SPLICE_F_NONBLOCK, true);
 	copy_close(&in, &out);
 	return r;
 }

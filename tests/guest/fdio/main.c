@@ -209,6 +209,36 @@ static void copies(void)
 	close(p[1]);
 }
 
+/* What cannot be passed on is still there. */
+static void pipe_to_pipe(void)
+{
+	int p[2], q[2];
+
+	pipe2(p, O_NONBLOCK);
+	pipe2(q, O_NONBLOCK);
+	SHOW(splice(p[0], NULL, q[1], NULL, 100, 0));
+	write(p[1], "some bytes", 10);
+	SHOW(tee(p[0], q[1], 100, 0));
+	SHOW(read(q[0], buf, 100));
+	SHOW(tee(p[0], q[1], 4, 0));
+	SHOW(splice(p[0], NULL, q[1], NULL, 6, 0));
+	SHOW(read(p[0], buf, 100));
+	SHOW(read(q[0], buf, 100));
+	printf("%.10s\n", buf);
+	write(p[1], "kept", 4);
+	memset(buf, 'x', 70000);
+	SHOW(write(q[1], buf, 70000));
+	SHOW(splice(p[0], NULL, q[1], NULL, 4, 0));
+	SHOW(tee(p[0], q[1], 4, SPLICE_F_NONBLOCK));
+	SHOW(read(p[0], buf, 100));
+	SHOW(tee(0, q[1], 4, 0));
+	close(p[1]);
+	SHOW(splice(p[0], NULL, q[1], NULL, 4, 0));
+	close(p[0]);
+	close(q[0]);
+	close(q[1]);
+}
+
 static void anonymous(void)
 {
 	struct stat st;
@@ -237,6 +267,7 @@ int main(void)
 	vectors();
 	faults();
 	copies();
+	pipe_to_pipe();
 	anonymous();
 	return 0;
 }
