@@ -2,6 +2,8 @@
 # shellcheck shell=bash
 # environment: OSV_ELF, the kernel; WORK, a folder for what is made.
 : "${OSV_ELF:?the kernel to test}" "${WORK:?a folder for what is made}"
+OSV_ELF=$(realpath "$OSV_ELF")
+WORK=$(realpath -m "$WORK")
 guest_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 : "${BOOT_LIMIT:=120}" # s; a guest that hangs is a failure, not a wait
 

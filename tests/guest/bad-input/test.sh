@@ -63,7 +63,7 @@ sed '1s/^070701......../070701zzzzzzzz/' root.cpio >bad.cpio
 refused "a cpio with letters for numbers" 127 '^osv: .*cpio' bad.cpio /bin/good
 refused "no root at all" 127 '^osv: ' "" /bin/good
 
-mkfs.erofs --quiet root.erofs root >/dev/null 2>&1
+mkfs.erofs root.erofs root >/dev/null 2>&1
 disk() { echo "-drive if=none,id=d0,file=$1,format=raw,readonly=on -device virtio-blk-pci,drive=d0"; }
 cp root.erofs bad-super.erofs
 printf '\377\377\377\377\377\377\377\377' | dd of=bad-super.erofs bs=1 seek=1060 conv=notrunc status=none

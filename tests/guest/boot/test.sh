@@ -50,8 +50,8 @@ boots "microvm with a disk and a network" microvm,acpi=off 128 1 \
 	-netdev user,id=n0 -device virtio-net-device,netdev=n0
 
 # A machine with a disk that is the root.
-mkfs.erofs --quiet "$dir/root.erofs" "$dir/root" >/dev/null 2>&1
-mkfs.erofs --quiet -zlz4 "$dir/root.lz4.erofs" "$dir/root" >/dev/null 2>&1
+mkfs.erofs "$dir/root.erofs" "$dir/root" >/dev/null 2>&1
+mkfs.erofs -zlz4 "$dir/root.lz4.erofs" "$dir/root" >/dev/null 2>&1
 for form in erofs lz4.erofs; do
 	status=0
 	boot q35 "" "/bin/app 6" -drive if=none,id=d0,file="$dir/root.$form",format=raw,readonly=on \
