@@ -52,7 +52,7 @@ bool mutex_held(const struct mutex *); /* by the caller */
 struct rwlock {
 	struct spinlock lock;
 	int readers;            /* -1: a writer */
-	unsigned writers_waiting;
+	bool handoff;           /* the first waiter has waited long enough */
 	struct list waiters;
 };
 

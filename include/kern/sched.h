@@ -68,6 +68,8 @@ struct thread {
 	_Atomic uint64_t cpu_time; /* ns, up to the last switch */
 	uint64_t switched_in;      /* mono ns */
 	uint64_t vruntime;
+	uint64_t slept_at;         /* cpu_time at the last sleep */
+	uint64_t burst;            /* average between sleeps, ns */
 	uint64_t nvcsw, nivcsw;    /* voluntary, involuntary switches */
 	struct list run_link, wait_link, all_link;
 	struct thread *incoming;   /* lock-free list of remote wake-ups */

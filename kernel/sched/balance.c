@@ -10,6 +10,9 @@
 
 #define BALANCE_INTERVAL (50 * NSEC_PER_MSEC)
 
+/* A thread that runs no longer than this between its sleeps is brief. */
+#define BRIEF (100 * NSEC_PER_USEC)
+
 /* Hints: written by each cpu for itself as it becomes idle or busy. */
 static _Atomic uint64_t idle_cpus[THREAD_CPUS_WORDS];
 
@@ -61,17 +64,54 @@ static unsigned any_cpu_for(const struct thread *t)
 	return cpu_self()->id;
 }
 
-/* Where to run (t), which is waking: where it was if that is idle (its data
- * is there), else any idle cpu, else where it was. */
+/* Does (t), which runs, sleep again soon, by what it did so far? */
+static bool is_brief(const struct thread *t, uint64_t now)
+{
+	uint64_t since = READ_ONCE(t->switched_in);
+
+	return READ_ONCE(t->burst) < BRIEF &&
+	       (now <= since || now - since < 2 * BRIEF);
+}
+
+/*
+ * Is (c) idle or about to be?  Interrupts are off, so that its current thread
+ * is not freed while we look at it: that takes a grace period.
+ */
+static bool soon_free(const struct cpu *c)
+{
+	const struct thread *t = READ_ONCE(c->current);
+
+	return atomic_load_explicit(&c->runq->nready, memory_order_relaxed) ==
+		   0 &&
+	       (t == c->idle || is_brief(t, clock_mono()));
+}
+
+static bool is_busy(unsigned cpu)
+{
+	return atomic_load_explicit(
+	    &cpus[cpu]->runq->busy, memory_order_relaxed);
+}
+
+/*
+ * Where to run (t), which is waking; interrupts are off.  Where it was, as its
+ * data is there, unless that cpu has something longer to do.  But an idle cpu
+ * has to be woken by an interrupt, which under a hypervisor costs more than (t)
+ * waits for a thread that is about to sleep.
+ */
 unsigned balance_choose(struct thread *t)
 {
+	struct cpu *self = cpu_self();
 	unsigned home = t->cpu, cpu;
+	bool here = cpu_usable(t, self->id) && soon_free(self);
 
 	if (!cpu_usable(t, home))
 		home = any_cpu_for(t);
-	if (!atomic_load_explicit(
-		&cpus[home]->runq->busy, memory_order_relaxed))
+	if (!is_busy(home))
+		return here ? self->id : home;
+	if (soon_free(cpus[home]))
 		return home;
+	if (here)
+		return self->id;
 	cpu = idle_cpu_for(t);
 	return cpu == CPU_NONE ? home : cpu;
 }
@@ -82,10 +122,13 @@ static uint32_t load_of(const struct runq *rq)
 	       atomic_load_explicit(&rq->busy, memory_order_relaxed);
 }
 
-/* About to idle: ask the cpu with the most waiting threads for one. */
+/*
+ * About to idle: ask the cpu with the most waiting threads for one.  A single
+ * one is left: it has probably just become ready, and will run at once.
+ */
 void balance_pull(struct cpu *c)
 {
-	uint32_t none = CPU_NONE, most = 0, n;
+	uint32_t none = CPU_NONE, most = 1, n;
 	struct cpu *from = NULL;
 
 	for (unsigned i = 0; i < CPU_MAX && cpus[i]; i++) {
@@ -132,14 +175,27 @@ void balance_serve(struct runq *rq)
 		balance_push(rq, t, cpu);
 }
 
-/* Interrupts off.  With all cpus busy nobody asks: look at their loads. */
+/* A queued thread has waited for a slice while another cpu is idle. */
+static bool push_to_idle(struct runq *rq)
+{
+	struct thread *t = runq_pick(rq);
+	unsigned cpu = t ? idle_cpu_for(t) : CPU_NONE;
+
+	if (cpu == CPU_NONE || cpu == rq->cpu->id)
+		return false;
+	balance_push(rq, t, cpu);
+	return true;
+}
+
+/* Interrupts off, when a slice ends.  With all cpus busy nobody asks for a
+ * thread: look at their loads now and then. */
 void balance_periodic(struct runq *rq, uint64_t now)
 {
 	uint32_t mine = load_of(rq), least = mine;
 	unsigned cpu = CPU_NONE;
 	struct thread *t;
 
-	if (now < rq->balance_at)
+	if (push_to_idle(rq) || now < rq->balance_at)
 		return;
 	rq->balance_at = now + BALANCE_INTERVAL;
 	for (unsigned i = 0; i < CPU_MAX && cpus[i]; i++) {
@@ -153,4 +209,12 @@ void balance_periodic(struct runq *rq, uint64_t now)
 	t = runq_find_for(rq, cpu);
 	if (t)
 		balance_push(rq, t, cpu);
+}
+
+bool balance_any_idle(void)
+{
+	for (unsigned w = 0; w < THREAD_CPUS_WORDS; w++)
+		if (atomic_load_explicit(&idle_cpus[w], memory_order_relaxed))
+			return true;
+	return false;
 }

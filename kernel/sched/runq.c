@@ -124,19 +124,20 @@ void runq_leave(struct runq *rq, struct thread *t)
 }
 
 /*
- * (t) has slept or comes from another cpu; its vruntime is a lag.  A debt
- * decays with the time it was away, a credit is bounded, so that neither a
- * long sleep nor a long run is held against the others.
+ * (t) has slept or comes from another cpu; its vruntime is a lag.  It falls by
+ * the time that (t) was away: a debt is paid, and a thread that slept may run
+ * before those that did not, but only a little.
  */
 void runq_arrive(struct runq *rq, struct thread *t, uint64_t now)
 {
+	int64_t least = -(int64_t)(SCHED_LATENCY / 2);
+	int64_t most = (int64_t)(10 * SCHED_LATENCY);
 	int64_t lag = (int64_t)t->vruntime;
 	uint64_t away = now > t->switched_in ? now - t->switched_in : 0;
 
-	if (lag > 0)
-		lag = away < (uint64_t)lag ? lag - (int64_t)away : 0;
-	lag = MAX(lag, -(int64_t)(SCHED_LATENCY / 2));
-	lag = MIN(lag, (int64_t)(10 * SCHED_LATENCY));
+	lag = MIN(lag, most);
+	lag -= (int64_t)MIN(away, 20 * SCHED_LATENCY);
+	lag = MAX(lag, least);
 	t->vruntime = rq->min_vruntime + (uint64_t)lag;
 }
 

@@ -1,6 +1,8 @@
 /*
- * A queue in order of arrival: the lock is handed to its head by whoever
- * makes it free, so neither readers nor writers starve.
+ * Whoever runs may take the lock while it is free, even if others have been
+ * woken for it: a sleeper that is handed the lock holds up everybody until it
+ * runs.  But a waiter at the head of the queue that was woken and found the
+ * lock taken again is handed it next (handoff), so nobody starves.
  */
 
 #include "kern/panic.h"
@@ -23,24 +25,87 @@ static bool can_take(const struct rwlock *l, bool write)
 	return write ? l->readers == 0 : l->readers >= 0;
 }
 
+static void take(struct rwlock *l, bool write)
+{
+	l->readers = write ? -1 : l->readers + 1;
+}
+
+static struct rw_waiter *first_waiter(struct rwlock *l)
+{
+	return list_first(&l->waiters, struct rw_waiter, link);
+}
+
+/* The first waiter, and with a reader all readers that follow it, get it. */
+static void hand_over(struct rwlock *l)
+{
+	struct rw_waiter *w;
+
+	l->handoff = false;
+	while ((w = first_waiter(l)) != NULL && can_take(l, w->write)) {
+		struct thread *t = w->thread;
+
+		take(l, w->write);
+		list_del(&w->link);
+		w->granted = true;
+		(void)thread_wake(t, 0);
+	}
+}
+
+/* The same ones may try. */
+static void wake_first(struct rwlock *l)
+{
+	struct rw_waiter *w = first_waiter(l);
+
+	if (!w || !can_take(l, w->write))
+		return;
+	if (l->handoff) {
+		hand_over(l);
+		return;
+	}
+	if (w->write) {
+		(void)thread_wake(w->thread, 0);
+		return;
+	}
+	list_foreach (w, &l->waiters, link) {
+		if (w->write)
+			break;
+		(void)thread_wake(w->thread, 0);
+	}
+}
+
+/* After a wake-up, still queued.  True: taken. */
+static bool try_again(struct rwlock *l, struct rw_waiter *w)
+{
+	bool first = first_waiter(l) == w;
+
+	if (!can_take(l, w->write) || (l->handoff && !first)) {
+		l->handoff |= first;
+		return false;
+	}
+	list_del(&w->link);
+	take(l, w->write);
+	l->handoff = false;
+	wake_first(l);
+	return true;
+}
+
 static void rwlock_take(struct rwlock *l, bool write)
 {
 	struct rw_waiter w = { .thread = thread_self(), .write = write };
 	unsigned long flags = spin_lock_irqsave(&l->lock);
 
-	if (list_empty(&l->waiters) && can_take(l, write)) {
-		l->readers = write ? -1 : l->readers + 1;
+	if (!l->handoff && can_take(l, write)) {
+		take(l, write);
 		spin_unlock_irqrestore(&l->lock, flags);
 		return;
 	}
 	list_add_tail(&l->waiters, &w.link);
-	l->writers_waiting += write;
-	while (!w.granted) {
+	do {
 		sleep_begin(0);
 		spin_unlock(&l->lock);
 		(void)sleep_end(TIME_NEVER, 0);
 		spin_lock(&l->lock);
-	}
+	} while (!w.granted && !try_again(l, &w));
 	spin_unlock_irqrestore(&l->lock, flags);
 }
 
@@ -57,19 +122,9 @@ void rwlock_write(struct rwlock *l)
 void rwlock_unlock(struct rwlock *l)
 {
 	unsigned long flags = spin_lock_irqsave(&l->lock);
-	struct rw_waiter *w;
 
 	assert(l->readers != 0);
 	l->readers = l->readers < 0 ? 0 : l->readers - 1;
-	while ((w = list_first(&l->waiters, struct rw_waiter, link)) != NULL &&
-	       can_take(l, w->write)) {
-		struct thread *t = w->thread;
-
-		l->readers = w->write ? -1 : l->readers + 1;
-		l->writers_waiting -= w->write;
-		list_del(&w->link);
-		w->granted = true;
-		(void)thread_wake(t, 0);
-	}
+	wake_first(l);
 	spin_unlock_irqrestore(&l->lock, flags);
 }

@@ -62,8 +62,10 @@ void sched_resched(unsigned cpu)
  * when nobody does: one idle event is cheaper than two of reprogramming. */
 static void slice_update(struct runq *rq, uint64_t now)
 {
-	if ((rq->first || !list_empty(&rq->rt)) && !rq->slice.cpu)
-		timer_set(&rq->slice, now + SCHED_SLICE);
+	if ((!rq->first && list_empty(&rq->rt)) || rq->slice.cpu)
+		return;
+	timer_set(&rq->slice,
+	    now + (balance_any_idle() ? SCHED_SLICE_IDLE : SCHED_SLICE));
 }
 
 static void slice_expired(struct timer *tm)
@@ -195,6 +197,10 @@ static void put_prev(struct cpu *c, struct thread *prev)
 		return;
 	prev->yielding = false;
 	if (prev->state != THREAD_RUNNING) {
+		uint64_t sum = prev->cpu_time;
+
+		prev->burst = (3 * prev->burst + sum - prev->slept_at) / 4;
+		prev->slept_at = sum;
 		runq_leave(c->runq, prev);
 		prev->nvcsw++;
 		return;

@@ -13,6 +13,7 @@
 
 #define SCHED_LATENCY    (10 * NSEC_PER_MSEC) /* bound on a sleeper's credit */
 #define SCHED_SLICE      (5 * NSEC_PER_MSEC)
+#define SCHED_SLICE_IDLE (1 * NSEC_PER_MSEC) /* when a cpu has nothing to do */
 #define SCHED_WAKE_GRAIN (1 * NSEC_PER_MSEC) /* lead that preempts */
 
 #define CPU_NONE         (~0u)
@@ -73,6 +74,7 @@ unsigned balance_choose(struct thread *);
 /* Give (t), queued on (rq), to another cpu. */
 void balance_push(struct runq *rq, struct thread *t, unsigned cpu);
 void balance_idle(struct cpu *, bool idle);
+bool balance_any_idle(void);
 void balance_pull(struct cpu *);
 void balance_serve(struct runq *);
 void balance_periodic(struct runq *, uint64_t now);

@@ -104,6 +104,7 @@ int thread_create(struct thread **out, const char *name, void (*fn)(void *),
 	t->arg = arg;
 	t->state = THREAD_SLEEPING;
 	t->switched_in = clock_mono();
+	t->burst = SCHED_SLICE; /* nothing is known yet */
 	t->arch.kstack_top = (uintptr_t)t->kstack + KSTACK_SIZE;
 	arch_thread_init(t, sched_entry, t);
 	all_add(t);

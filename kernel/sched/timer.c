@@ -183,7 +183,7 @@ void timer_interrupt(void)
 	struct timer *t;
 
 	spin_lock(&tq->lock);
-	tq->programmed = TIME_NEVER;
+	tq->programmed = 0; /* until all have run: see timerq_program() */
 	while (tq->first) {
 		t = timer_of(tq->first);
 		if (t->deadline > clock_mono())
@@ -195,6 +195,7 @@ void timer_interrupt(void)
 		spin_lock(&tq->lock);
 		tq->running = NULL;
 	}
+	tq->programmed = TIME_NEVER;
 	timerq_program(tq);
 	spin_unlock(&tq->lock);
 }
