@@ -57,8 +57,8 @@ struct arch_cpu {
 };
 
 struct cpu_features {
-	bool nx, gbpages, fsgsbase, xsave, xsaveopt, x2apic, tsc_deadline;
-	bool rdrand, rdseed, hypervisor, invariant_tsc;
+	bool gbpages, fsgsbase, xsave, xsaveopt, x2apic, tsc_deadline;
+	bool rdrand, rdseed, hypervisor;
 	uint32_t max_leaf, max_ext_leaf;
 };
 extern struct cpu_features cpu_features;
@@ -163,6 +163,7 @@ void trap_handler_stay(struct trapframe *tf);
 void trap_app_exit(struct trapframe *tf);
 bool syscall_handler(struct trapframe *tf);
 void syscall_entry(void);
+extern char syscall_return_jump[];
 _Noreturn void enter_app(const struct trapframe *tf);
 void switch_stacks(uint64_t *save_rsp, uint64_t rsp);
 void thread_first(void);

@@ -167,12 +167,7 @@ void cpu_features_init(void)
 	cpuid(0x80000001, 0, r);
 	ident.feat_ext_ecx = r[2];
 	ident.feat_ext_edx = r[3];
-	f->nx = r[3] >> 20 & 1;
 	f->gbpages = r[3] >> 26 & 1;
-	if (f->max_ext_leaf >= 0x80000007) {
-		cpuid(0x80000007, 0, r);
-		f->invariant_tsc = r[3] >> 8 & 1;
-	}
 }
 
 static void arch_cpu_fill(struct arch_cpu *a, uint8_t *ist)

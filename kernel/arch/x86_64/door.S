@@ -13,7 +13,9 @@
  * Windows: with the program's RSP and the kernel's RIP only the first
  * instructions of syscall_entry and the last of syscall_return run.  Interrupts
  * are off in both, so that only a debug trap or the three above can come; for
- * them the thread's kernel stack is empty, and trap_entry uses its top.
+ * them the thread's kernel stack is empty, and trap_entry uses its top.  An NMI
+ * after the last sti ends its shadow: an interrupt may then come before the
+ * jump, which trap.c takes as done.
  */
 
 #include "offsets.h"
@@ -197,6 +199,8 @@ syscall_return:
 	popfq
 	popq %rsp
 	sti
+	.globl syscall_return_jump
+syscall_return_jump:
 	jmpq *%rcx
 
 	/*

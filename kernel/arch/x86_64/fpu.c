@@ -138,7 +138,11 @@ void fpu_save(struct thread *t)
 	cpu_self()->arch->fpu_owner = t;
 }
 
-/* Nobody else's state was loaded here since (t) was saved here. */
+/*
+ * The registers are left alone when nobody else's state was loaded here since
+ * (t) was saved here.  A new thread in the place of one that is gone has no
+ * last_cpu yet.
+ */
 void fpu_load(struct thread *t)
 {
 	struct fpu_state *f = t->arch.fpu;
@@ -181,7 +185,6 @@ int fpu_create(struct thread *t)
 	return 0;
 }
 
-/* The memory may be the next thread's: no cpu may take its state for that. */
 void fpu_destroy(struct thread *t)
 {
 	kfree(t->arch.fpu);

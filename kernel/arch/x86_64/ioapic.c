@@ -49,6 +49,7 @@ struct gsi_handler {
 struct gsi_line {
 	unsigned gsi;
 	int vector;
+	uint32_t mode; /* low half of its register, unmasked */
 	struct gsi_handler *handlers;
 	struct gsi_line *next;
 };
@@ -57,12 +58,12 @@ static struct ioapic ioapics[IOAPIC_MAX];
 static unsigned nioapic;
 
 /*
- * Protects the registers (select, then window), the list of lines and their
- * handlers.  A spinlock, because event context walks the handlers; never held
+ * Protects the registers (select, then window) and the handlers of each line.  A spinlock, because event context walks the handlers; never held
  * for longer than that walk.
  */
 static struct spinlock lock = SPINLOCK_INIT;
 static struct gsi_line *lines;
+static struct mutex attach_lock = MUTEX_INIT(attach_lock);
 
 static uint32_t ioapic_read(struct ioapic *io, uint32_t reg)
 {
@@ -184,24 +185,47 @@ static void handler_link(struct gsi_line *line, struct gsi_handler *h)
 	spin_unlock_irqrestore(&lock, flags);
 }
 
-static void line_start(struct gsi_line *line, bool level, bool active_low)
+/* After its last handler went the line was masked. */
+static void line_resume(struct gsi_line *line)
 {
 	unsigned long flags = spin_lock_irqsave(&lock);
 
-	line->next = lines;
-	lines = line;
-	line_set(line->gsi,
-	    redir_mode(line->gsi, level, active_low) | (uint32_t)line->vector);
+	line_set(line->gsi, line->mode);
 	spin_unlock_irqrestore(&lock, flags);
 }
 
-/* Drivers attach one after another, from the one thread that probes. */
+static void line_start(struct gsi_line *line, bool level, bool active_low)
+{
+	line->mode =
+	    redir_mode(line->gsi, level, active_low) | (uint32_t)line->vector;
+	line->next = lines;
+	lines = line;
+	line_resume(line);
+}
+
+static int attach_locked(
+    unsigned gsi, bool level, bool active_low, struct gsi_handler *h)
+{
+	struct gsi_line *line = line_find(gsi);
+	bool fresh = !line;
+
+	if (fresh)
+		line = line_create(gsi);
+	if (!line)
+		return -ENOMEM;
+	handler_link(line, h);
+	if (fresh)
+		line_start(line, level, active_low);
+	else
+		line_resume(line);
+	return 0;
+}
+
 int irq_gsi_attach(
     unsigned gsi, bool level, bool active_low, irq_fn fn, void *arg)
 {
-	struct gsi_line *line = line_find(gsi);
 	struct gsi_handler *h;
-	bool fresh = !line;
+	int err;
 
 	if (!ioapic_of(gsi))
 		return -ENODEV;
@@ -210,30 +234,29 @@ int irq_gsi_attach(
 		return -ENOMEM;
 	h->fn = fn;
 	h->arg = arg;
-	if (fresh)
-		line = line_create(gsi);
-	if (!line) {
+	mutex_lock(&attach_lock);
+	err = attach_locked(gsi, level, active_low, h);
+	mutex_unlock(&attach_lock);
+	if (err)
 		kfree(h);
-		return -ENOMEM;
-	}
-	handler_link(line, h);
-	if (fresh)
-		line_start(line, level, active_low);
-	return 0;
+	return err;
 }
 
 static void line_mask_if_unused(struct gsi_line *line)
 {
 	if (!line->handlers)
-		line_set(line->gsi, REDIR_MASKED | (uint32_t)line->vector);
+		line_set(line->gsi, REDIR_MASKED | line->mode);
 }
 
 void irq_gsi_detach(unsigned gsi, irq_fn fn, void *arg)
 {
-	struct gsi_line *line = line_find(gsi);
 	struct gsi_handler *h = NULL, **at;
+	struct gsi_line *line;
 	unsigned long flags;
 
+	mutex_lock(&attach_lock);
+	line = line_find(gsi);
+	mutex_unlock(&attach_lock); /* lines are never taken away */
 	if (!line)
 		return;
 	flags = spin_lock_irqsave(&lock);

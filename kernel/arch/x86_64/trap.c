@@ -245,8 +245,11 @@ static void irq_trap(struct trapframe *tf)
 void trap_handler(struct trapframe *tf)
 {
 	uintptr_t cr2 = tf->vector == VEC_PF ? read_cr2() : 0;
-	bool app = from_app(tf);
+	bool app;
 
+	if (unlikely(tf->rip == (uintptr_t)syscall_return_jump))
+		tf->rip = tf->rcx;
+	app = from_app(tf);
 	if (tf->vector >= VEC_IRQ_FIRST && tf->vector < 256)
 		irq_trap(tf);
 	else if (app)
