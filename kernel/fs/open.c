@@ -107,9 +107,12 @@ static int open_name(
 	vnode_get(v);
 	f->dentry = d;
 	f->vnode = v;
-	err = open_ops(v, f);
-	if (!err && (flags & O_TRUNC) && !created && vnode_is(v, S_IFREG))
+	/* Before the file is opened: an overlay need not copy its contents. */
+	if ((flags & (O_TRUNC | O_PATH)) == O_TRUNC && !created &&
+	    vnode_is(v, S_IFREG))
 		err = open_truncate(v);
+	if (!err)
+		err = open_ops(v, f);
 	if (err)
 		file_put(f);
 	else
