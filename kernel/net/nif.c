@@ -4,13 +4,13 @@
  *
  * In: a page of the driver's becomes a pbuf without a copy, unless the packet
  * is small: a queue of tiny segments must not hold a page for each.
- * Out: what lwIP sends is copied to a page and collected; net_unlock() gives
- * all of it to the device at once.
+ * Out: nif_tx.c.
  */
 
 #include "ifconfig.h"
 #include "inet_int.h"
 #include "netchan_int.h"
+#include "nif.h"
 
 #include "kern/mm.h"
 #include "kern/num.h"
@@ -21,18 +21,9 @@
 #include "lwip/mld6.h"
 #include "netif/ethernet.h"
 
-#define TX_BURST   64u
 #define COPY_BELOW 512u /* received packets that are copied */
 #define HEAD_MIN   128u /* all headers are in the first segment */
 #define ETH_LEN    14u
-
-struct nif {
-	struct netif lw;
-	struct net_dev *dev;
-	struct pkt *tx[TX_BURST];
-	unsigned ntx;
-	struct list link;
-};
 
 static struct list nifs = LIST_INIT(nifs); /* core lock */
 
@@ -201,81 +192,12 @@ void nif_input(struct net_dev *dev, unsigned queue, struct pkt **p, unsigned n)
 
 /* --- out ----------------------------------------------------------------------- */
 
-/* Space for (n) bytes more behind what is in (p); 0: the segment is full. */
-static size_t seg_room(const struct pkt *p)
-{
-	return p->cap - (size_t)(p->data - p->head) - p->len;
-}
-
-static struct pkt *seg_add(struct pkt *first, struct pkt *last)
-{
-	struct pkt *seg = pkt_alloc();
-
-	if (seg && last) {
-		seg->data = seg->head;
-		last->seg_next = seg;
-		first->nseg++;
-	}
-	return seg;
-}
-
-static struct pkt *pbuf_to_pkt(const struct pbuf *p)
-{
-	struct pkt *first = seg_add(NULL, NULL), *last = first;
-
-	for (; first && p; p = p->next) {
-		size_t at = 0;
-
-		while (at < p->len) {
-			size_t part = MIN(seg_room(last), p->len - at);
-
-			if (!part) {
-				last = seg_add(first, last);
-				if (!last) {
-					pkt_free(first);
-					return NULL;
-				}
-				continue;
-			}
-			memcpy(last->data + last->len,
-			    (const char *)p->payload + at, part);
-			last->len = (uint16_t)(last->len + part);
-			first->totlen += (uint32_t)part;
-			at += part;
-		}
-	}
-	return first;
-}
-
-static void tx_flush(struct nif *n)
-{
-	if (n->ntx)
-		net_dev_tx(n->dev, 0, n->tx, n->ntx);
-	n->ntx = 0;
-}
-
 void nif_flush(void)
 {
 	struct nif *n;
 
 	list_foreach (n, &nifs, link)
-		tx_flush(n);
-}
-
-static err_t link_output(struct netif *lw, struct pbuf *p)
-{
-	struct nif *n = lw->state;
-	struct pkt *k = pbuf_to_pkt(p);
-
-	if (!k) {
-		__atomic_fetch_add(
-		    &n->dev->stats.tx_dropped, 1, __ATOMIC_RELAXED);
-		return ERR_MEM;
-	}
-	if (n->ntx == TX_BURST)
-		tx_flush(n);
-	n->tx[n->ntx++] = k;
-	return ERR_OK;
+		nif_tx_flush(n);
 }
 
 /* --- coming and going -------------------------------------------------------------- */
@@ -288,12 +210,15 @@ static err_t nif_init(struct netif *lw)
 	lw->name[1] = 't';
 	lw->output = etharp_output;
 	lw->output_ip6 = ethip6_output;
-	lw->linkoutput = link_output;
+	lw->linkoutput = nif_output;
 	lw->mtu = n->dev->info.mtu ? n->dev->info.mtu : 1500;
 	lw->hwaddr_len = 6;
 	memcpy(lw->hwaddr, n->dev->info.mac, 6);
 	lw->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP |
 		    NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
+	/* nif_tx.c leaves them to the device. */
+	if (n->dev->info.offload & PKT_CSUM_PARTIAL)
+		lw->chksum_flags &= (u16_t)~NETIF_CHECKSUM_GEN_TCP;
 	return ERR_OK;
 }
 
@@ -326,9 +251,9 @@ void nif_detach(struct net_dev *dev)
 	n = nif_find(dev);
 	if (n) {
 		ifconfig_detach(&n->lw);
-		tx_flush(n);
+		nif_tx_flush(n);
 		netif_remove(&n->lw);
-		tx_flush(n);
+		nif_tx_flush(n);
 		list_del(&n->link);
 	}
 	net_unlock();
