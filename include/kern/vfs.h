@@ -95,7 +95,7 @@ struct vnode {
 	_Atomic uint32_t refs;
 	uint32_t mode;           /* S_IFMT and permissions; kept by the fs */
 	uint64_t ino;
-	_Atomic uint64_t size;   /* of a regular file */
+	_Atomic uint64_t size;   /* of a regular file; see vnode_size() */
 	struct rwlock lock;
 	struct pcache *pcache;   /* kernel/fs/pcache.c */
 	void *priv;              /* the file system's */
@@ -104,6 +104,12 @@ struct vnode {
 };
 
 #define VNODE_NOCACHE 1u /* do not remember the names in this directory */
+
+/* The length of the file, wherever its pages are. */
+static inline uint64_t vnode_size(struct vnode *v)
+{
+	return v->ops->data ? v->ops->data(v)->size : v->size;
+}
 
 void vnode_init(struct vnode *, const struct vnode_ops *, struct mount *,
     uint64_t ino, uint32_t mode);

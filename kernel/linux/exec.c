@@ -103,7 +103,7 @@ static long src_read(
 static int plan_file(
     struct exec *x, struct file *f, struct elf_plan *plan, const char *what)
 {
-	struct elf_src src = { src_read, f, f->vnode->size };
+	struct elf_src src = { src_read, f, vnode_size(f->vnode) };
 	const char *why;
 	int r = elf_plan(&src, plan, &why);
 
