@@ -112,8 +112,10 @@ static struct netchan *lookup(const struct netchan_key *key)
 
 static void chan_put(struct netchan *c)
 {
-	if (atomic_fetch_sub(&c->refs, 1) == 1)
-		kfree(c);
+	if (atomic_fetch_sub(&c->refs, 1) != 1)
+		return;
+	kfree(c->ring.slot);
+	kfree(c);
 }
 
 /* --- the producer ----------------------------------------------------------- */
@@ -260,6 +262,12 @@ struct netchan *netchan_create(
 
 	if (!c)
 		return NULL;
+	/* Apart: together they would take the next larger power of two. */
+	c->ring.slot = kmalloc(NETCHAN_RING * sizeof(void *));
+	if (!c->ring.slot) {
+		kfree(c);
+		return NULL;
+	}
 	c->input = input;
 	c->wake = wake;
 	c->arg = arg;

@@ -22,7 +22,7 @@ struct netchan_ring {
 	/* consumer's line */
 	_Atomic unsigned head ALIGNED(CACHE_LINE);
 	unsigned tail_seen;
-	void *slot[NETCHAN_RING] ALIGNED(CACHE_LINE);
+	void **slot; /* NETCHAN_RING of them; set by the owner */
 };
 
 /* Producer. */
