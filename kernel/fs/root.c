@@ -165,20 +165,43 @@ static void root_explain(const char *which)
 		log_err("rootfs: there is no disk");
 }
 
+static const char *root_reason(int err)
+{
+	switch (err) {
+	case -EINVAL:
+		return "not a valid image";
+	case -EIO:
+		return "the image is damaged, or cannot be read";
+	case -ENOMEM:
+	case -ENOSPC:
+		return "not enough memory";
+	case -ENODEV:
+		return "this kernel has no such file system or disk";
+	case -EOPNOTSUPP:
+		return "the image needs what this kernel does not have";
+	default:
+		return "cannot be mounted";
+	}
+}
+
 static int root_mount(const char *which)
 {
 	int err = -ENOENT;
 
 	if (which && strcmp(which, "none") == 0)
 		return vfs_mount("ramfs", "rootfs", "/", 0, NULL);
-	if (which && strcmp(which, "ramfs") && strcmp(which, "erofs"))
+	if (which && strcmp(which, "ramfs") && strcmp(which, "erofs")) {
+		log_err("--rootfs=%s: not one of ramfs, erofs, none", which);
 		return -EINVAL;
+	}
 	if (!which || strcmp(which, "ramfs") == 0)
 		err = root_mount_ramfs();
 	if (err == -ENOENT && (!which || strcmp(which, "erofs") == 0))
 		err = root_mount_erofs();
 	if (err == -ENOENT)
 		root_explain(which);
+	else if (err)
+		log_err("rootfs: %s: error %d", root_reason(err), -err);
 	return err;
 }
 
