@@ -24,6 +24,8 @@ struct pen {
 
 static void push(struct pen *p, const void *src, size_t n)
 {
+	if (n == 0)
+		return;
 	p->at -= n;
 	memcpy(p->buf + (p->at - p->bottom), src, n);
 }

@@ -1,6 +1,6 @@
 #include "table_int.h"
 
-/* Every system call of Linux x86-64: asm/unistd_64.h */
+/* Every system call of Linux x86-64: asm/unistd_64.h, and what came after. */
 static const char *const names[] = {
 	[0] = "read",
 	[1] = "write",
@@ -364,6 +364,12 @@ static const char *const names[] = {
 	[448] = "process_mrelease",
 	[449] = "futex_waitv",
 	[450] = "set_mempolicy_home_node",
+	[451] = "cachestat",
+	[452] = "fchmodat2",
+	[453] = "map_shadow_stack",
+	[454] = "futex_wake",
+	[455] = "futex_wait",
+	[456] = "futex_requeue",
 };
 
 const char *syscall_name(uint64_t nr)

@@ -8,6 +8,7 @@
 #include "kern/string.h"
 #include "kern/vfs.h"
 #include "kern/vm.h"
+#include "signal_int.h"
 
 /* A spinlock: the timers' and the host's signals look processes up. */
 struct spinlock proc_list_lock = SPINLOCK_INIT;
@@ -131,6 +132,7 @@ bool task_leave(struct task *t)
 	spin_unlock_irqrestore(&p->lock, flags);
 	if (last)
 		return true;
+	signal_task_gone(t);
 	atomic_fetch_add(&p->dead_cpu_time, thread_cpu_time(t->thread));
 	t->thread->task = NULL;
 	thread_put(t->thread);

@@ -1,0 +1,333 @@
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <linux/futex.h>
+
+#include "../../../kernel/linux/futex_int.h"
+#include "fake_sched.h"
+#include "kern/errno.h"
+#include "kern/signal.h"
+#include "linux_fixture.h"
+
+#define ANY FUTEX_BITSET_MATCH_ANY
+
+/* FUTEX_OP() shifts into the sign. */
+#define OP(op, oparg, cmp, cmparg)                      \
+	((uint32_t)(op) << 28 | (uint32_t)(cmp) << 24 | \
+	    ((uint32_t)(oparg)&0xfff) << 12 | ((uint32_t)(cmparg)&0xfff))
+
+static uint32_t word, word2;
+
+/* What happens while the thread under test sleeps. */
+static long result;
+
+static int setup(void **state)
+{
+	(void)state;
+	fixture_reset();
+	futex_init();
+	word = word2 = 0;
+	result = -1;
+	fake_sleep_hook = NULL;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	assert_int_equal(fake_locks_held(), 0);
+	assert_int_equal(fake_timers_pending(), 0);
+	return 0;
+}
+
+static void wake_one(void *arg)
+{
+	result = futex_wake(arg, false, 1, ANY);
+}
+
+static void test_wait_and_wake(void **state)
+{
+	(void)state;
+	assert_int_equal(futex_wait(&word, false, 1, TIME_NEVER, ANY), -EAGAIN);
+	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
+	fake_sleep_hook = wake_one;
+	fake_sleep_arg = &word;
+	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), 0);
+	assert_int_equal(result, 1);
+	/* Nobody is left behind. */
+	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
+}
+
+static void test_timeout(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    futex_wait(&word, false, 0, fake_clock_now() + 5, ANY), -ETIMEDOUT);
+	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
+}
+
+static void test_page_not_there(void **state)
+{
+	(void)state;
+	fake_sleep_hook = wake_one;
+	fake_sleep_arg = &word;
+	fixture_fault_at = 1;
+	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), 0);
+	assert_int_equal(result, 1);
+}
+
+static void test_arguments(void **state)
+{
+	uint32_t *odd = (uint32_t *)(void *)((char *)&word + 1);
+
+	(void)state;
+	assert_int_equal(futex_wait(odd, false, 0, TIME_NEVER, ANY), -EINVAL);
+	assert_int_equal(futex_wake(odd, false, 1, ANY), -EINVAL);
+	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, 0), -EINVAL);
+	assert_int_equal(futex_wake(&word, false, 1, 0), -EINVAL);
+	assert_int_equal(
+	    futex_wake((uint32_t *)(UINT64_MAX - 3), false, 1, ANY), -EFAULT);
+	assert_int_equal(
+	    futex_requeue(&word, &word2, false, UINT32_MAX, 1, NULL), -EINVAL);
+}
+
+static void wrong_wakes_first(void *arg)
+{
+	/* Another word, another kind of key, other bits. */
+	assert_int_equal(futex_wake(&word2, false, 1, ANY), 0);
+	assert_int_equal(futex_wake(&word, true, 1, ANY), 0);
+	assert_int_equal(futex_wake(&word, false, 1, 0x10), 0);
+	assert_int_equal(futex_wake(&word, false, 0, ANY), 0);
+	result = futex_wake(&word, false, 5, 0x21);
+	(void)arg;
+}
+
+static void test_who_is_meant(void **state)
+{
+	(void)state;
+	fake_sleep_hook = wrong_wakes_first;
+	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, 0x20), 0);
+	assert_int_equal(result, 1);
+}
+
+static void move_then_wake(void *arg)
+{
+	uint32_t right = 0, wrong = 9;
+
+	assert_int_equal(
+	    futex_requeue(&word, &word2, false, 0, 1, &wrong), -EAGAIN);
+	assert_int_equal(futex_requeue(&word, &word2, false, 0, 1, &right), 1);
+	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
+	result = futex_wake(&word2, false, 1, ANY);
+	(void)arg;
+}
+
+static void test_requeue(void **state)
+{
+	(void)state;
+	fake_sleep_hook = move_then_wake;
+	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), 0);
+	assert_int_equal(result, 1);
+}
+
+static void just_move(void *arg)
+{
+	(void)arg;
+	assert_int_equal(futex_requeue(&word, &word2, false, 0, 1, NULL), 1);
+}
+
+/* A waiter that was moved must find its own queue to leave it. */
+static void test_timeout_after_requeue(void **state)
+{
+	(void)state;
+	fake_sleep_hook = just_move;
+	assert_int_equal(
+	    futex_wait(&word, false, 0, fake_clock_now() + 5, ANY), -ETIMEDOUT);
+	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
+	assert_int_equal(futex_wake(&word2, false, 1, ANY), 0);
+}
+
+/* Several waiters, put on the queue by hand: order and counts. */
+static struct futex_waiter crowd[5];
+
+static void gather(uint32_t *at)
+{
+	struct futex_bucket *b;
+	struct futex_key key;
+
+	assert_int_equal(futex_key(at, false, &key), 0);
+	b = futex_bucket(&key);
+	for (int i = 0; i < 5; i++)
+		futex_enqueue(b, &crowd[i], &key, 1u << i);
+}
+
+static unsigned woken(void)
+{
+	unsigned set = 0;
+
+	for (unsigned i = 0; i < 5; i++)
+		set |= (unsigned)crowd[i].woken << i;
+	return set;
+}
+
+static void test_order(void **state)
+{
+	(void)state;
+	gather(&word);
+	assert_int_equal(futex_wake(&word, false, 2, ANY), 2);
+	assert_int_equal(woken(), 0x3);
+	assert_int_equal(futex_wake(&word, false, 9, 0x10), 1);
+	assert_int_equal(woken(), 0x13);
+	assert_int_equal(futex_requeue(&word, &word2, false, 1, 1, NULL), 2);
+	assert_int_equal(woken(), 0x17);
+	assert_int_equal(futex_wake(&word, false, 9, ANY), 0);
+	assert_int_equal(futex_wake(&word2, false, 9, ANY), 1);
+	assert_int_equal(woken(), 0x1f);
+}
+
+static void test_requeue_to_itself(void **state)
+{
+	(void)state;
+	gather(&word);
+	assert_int_equal(futex_requeue(&word, &word, false, 1, 4, NULL), 1);
+	assert_int_equal(futex_wake(&word, false, 9, ANY), 4);
+}
+
+static void test_wake_op(void **state)
+{
+	(void)state;
+	gather(&word2);
+	word2 = 7;
+	assert_int_equal(futex_wake_op(&word, &word2, false, 1, 2,
+			     OP(FUTEX_OP_ADD, 5, FUTEX_OP_CMP_EQ, 8)),
+	    0);
+	assert_int_equal(word2, 12);
+	assert_int_equal(futex_wake_op(&word, &word2, false, 1, 2,
+			     OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_GT, 8)),
+	    2);
+	assert_int_equal(word2, 1);
+	assert_int_equal(futex_wake(&word2, false, 9, ANY), 3);
+	assert_int_equal(
+	    futex_wake_op(&word, &word2, false, 1, 1, 7u << 28), -ENOSYS);
+	assert_int_equal(
+	    futex_wake_op(&word, &word2, false, 1, 1, 7u << 24), -ENOSYS);
+	assert_int_equal(word2, 1);
+}
+
+static void test_operations(void **state)
+{
+	uint32_t v;
+
+	(void)state;
+	assert_int_equal(futex_op_apply(OP(FUTEX_OP_SET, -1, 0, 0), 5, &v), 0);
+	assert_int_equal(v, UINT32_MAX);
+	futex_op_apply(OP(FUTEX_OP_OR, 8, 0, 0), 5, &v);
+	assert_int_equal(v, 13);
+	futex_op_apply(OP(FUTEX_OP_ANDN, 4, 0, 0), 5, &v);
+	assert_int_equal(v, 1);
+	futex_op_apply(OP(FUTEX_OP_XOR, 3, 0, 0), 5, &v);
+	assert_int_equal(v, 6);
+	futex_op_apply(
+	    OP(FUTEX_OP_SET | FUTEX_OP_OPARG_SHIFT, 31u, 0, 0), 5, &v);
+	assert_int_equal(v, 0x80000000);
+	assert_true(futex_op_test(OP(0, 0, FUTEX_OP_CMP_LT, -1), -5u));
+	assert_false(futex_op_test(OP(0, 0, FUTEX_OP_CMP_GE, 0), -5u));
+	assert_true(futex_op_test(OP(0, 0, FUTEX_OP_CMP_LE, 7), 7));
+	assert_true(futex_op_test(OP(0, 0, FUTEX_OP_CMP_NE, 7), 8));
+}
+
+/* --- locks handed over by the kernel --------------------------------------- */
+
+static void owner_unlocks(void *arg)
+{
+	struct thread *me = thread_self();
+
+	(void)arg;
+	assert_int_equal(word, 102 | FUTEX_WAITERS);
+	fixture_become(1);
+	assert_int_equal(futex_unlock_pi(&word, false), 0);
+	cpu_self()->current = me;
+}
+
+static void test_pi(void **state)
+{
+	(void)state;
+	assert_int_equal(futex_lock_pi(&word, false, TIME_NEVER, false), 0);
+	assert_int_equal(word, 101);
+	assert_int_equal(
+	    futex_lock_pi(&word, false, TIME_NEVER, false), -EDEADLK);
+	assert_int_equal(futex_unlock_pi(&word, false), 0);
+	assert_int_equal(word, 0);
+	assert_int_equal(futex_unlock_pi(&word, false), -EPERM);
+
+	word = 102;
+	assert_int_equal(
+	    futex_lock_pi(&word, false, TIME_NEVER, true), -EAGAIN);
+	fixture_fault_at = 2;
+	fake_sleep_hook = owner_unlocks;
+	assert_int_equal(futex_lock_pi(&word, false, TIME_NEVER, false), 0);
+	assert_int_equal(word, 101);
+	/* A plain wake does not touch who waits for a lock. */
+	word = 999;
+	assert_int_equal(
+	    futex_lock_pi(&word, false, TIME_NEVER, false), -ESRCH);
+}
+
+static void test_pi_timeout(void **state)
+{
+	(void)state;
+	word = 102;
+	assert_int_equal(
+	    futex_lock_pi(&word, false, fake_clock_now() + 5, false),
+	    -ETIMEDOUT);
+	assert_int_equal(word, 102 | FUTEX_WAITERS);
+	fixture_become(1);
+	assert_int_equal(futex_unlock_pi(&word, false), 0);
+	assert_int_equal(word, 0);
+}
+
+static void owner_dies(void *arg)
+{
+	struct thread *me = thread_self();
+
+	(void)arg;
+	fixture_become(1);
+	assert_int_equal(futex_pi_owner_died(&word), 0);
+	cpu_self()->current = me;
+}
+
+static void test_pi_owner_dies(void **state)
+{
+	(void)state;
+	word = 102;
+	fake_sleep_hook = owner_dies;
+	assert_int_equal(futex_lock_pi(&word, false, TIME_NEVER, false), 0);
+	assert_int_equal(word, 101 | FUTEX_OWNER_DIED);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_wait_and_wake),
+		TEST(test_timeout),
+		TEST(test_page_not_there),
+		TEST(test_arguments),
+		TEST(test_who_is_meant),
+		TEST(test_requeue),
+		TEST(test_timeout_after_requeue),
+		TEST(test_order),
+		TEST(test_requeue_to_itself),
+		TEST(test_wake_op),
+		TEST(test_operations),
+		TEST(test_pi),
+		TEST(test_pi_timeout),
+		TEST(test_pi_owner_dies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
