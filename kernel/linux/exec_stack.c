@@ -24,8 +24,6 @@ struct pen {
 
 static void push(struct pen *p, const void *src, size_t n)
 {
-	if (n == 0)
-		return;
 	p->at -= n;
 	memcpy(p->buf + (p->at - p->bottom), src, n);
 }
@@ -100,6 +98,7 @@ static void put_auxv(uint64_t **v, const struct exec_info *i, uintptr_t execfn,
 void exec_stack_build(const struct exec_args *a, const struct exec_info *i,
     uintptr_t top, void *buf, size_t n, struct exec_stack *out)
 {
+	const char *text = a->len ? a->text : "";
 	struct pen p = { buf, top - n, top };
 	uintptr_t execfn, platform, random;
 	uint64_t *v, *auxv;
@@ -107,7 +106,7 @@ void exec_stack_build(const struct exec_args *a, const struct exec_info *i,
 	push_zero(&p, 8);
 	push(&p, i->execfn, strlen(i->execfn) + 1);
 	execfn = p.at;
-	push(&p, a->text, a->len);
+	push(&p, text, a->len);
 	out->arg_start = p.at;
 	push(&p, platform_name, sizeof(platform_name));
 	platform = p.at;
@@ -118,11 +117,10 @@ void exec_stack_build(const struct exec_args *a, const struct exec_info *i,
 
 	v = (uint64_t *)(void *)(p.buf + (p.at - p.bottom));
 	*v++ = a->argc;
-	out->arg_end = put_pointers(&v, a->text, a->argc, out->arg_start);
+	out->arg_end = put_pointers(&v, text, a->argc, out->arg_start);
 	out->env_start = out->arg_end;
-	out->env_end =
-	    put_pointers(&v, a->text + (out->env_start - out->arg_start),
-		a->envc, out->env_start);
+	out->env_end = put_pointers(&v,
+	    text + (out->env_start - out->arg_start), a->envc, out->env_start);
 	auxv = v;
 	put_auxv(&v, i, execfn, platform, random);
 	out->auxv = out->sp +
