@@ -37,13 +37,9 @@ static int open_check_kind(const struct vnode *v, int flags)
 
 static int open_check(const struct vnode *v, int flags)
 {
-	int err = 0;
-
-	if (!(flags & O_PATH))
-		err = open_check_kind(v, flags);
-	if (!err && (flags & O_DIRECTORY) && !vnode_is(v, S_IFDIR))
-		err = -ENOTDIR;
-	return err;
+	if ((flags & O_DIRECTORY) && !vnode_is(v, S_IFDIR))
+		return -ENOTDIR;
+	return flags & O_PATH ? 0 : open_check_kind(v, flags);
 }
 
 static int open_device(struct vnode *v, struct file *f)

@@ -61,8 +61,22 @@ int vfs_getattr(struct vnode *v, struct vattr *a)
 	return v->ops->getattr(v, a);
 }
 
+/* A new owner does not inherit what the set-id bits gave: chown(2). */
+static unsigned setattr_owner(
+    const struct vnode *v, struct vattr *a, unsigned what)
+{
+	if (!(what & (VATTR_UID | VATTR_GID)) || (what & VATTR_MODE) ||
+	    vnode_is(v, S_IFDIR) || !(v->mode & (S_ISUID | S_ISGID)))
+		return what;
+	a->mode = v->mode & ~(uint32_t)S_ISUID;
+	if (a->mode & 0010)
+		a->mode &= ~(uint32_t)S_ISGID;
+	return what | VATTR_MODE;
+}
+
 int vfs_setattr(struct vnode *v, const struct vattr *a, unsigned what)
 {
+	struct vattr set = *a;
 	int err = vnode_check_write(v);
 
 	if (err)
@@ -78,7 +92,8 @@ int vfs_setattr(struct vnode *v, const struct vattr *a, unsigned what)
 	if (!v->ops->setattr)
 		return -EROFS;
 	rwlock_write(&v->lock);
-	err = v->ops->setattr(v, a, what);
+	what = setattr_owner(v, &set, what);
+	err = v->ops->setattr(v, &set, what);
 	rwlock_unlock(&v->lock);
 	return err;
 }
