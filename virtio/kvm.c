@@ -9,9 +9,9 @@
 #include "kern/mm.h"
 #include "kern/percpu.h"
 #include "kern/platform.h"
+#include "kern/pvclock.h"
 
 #include "pc_int.h"
-#include "pvclock.h"
 
 #define KVM_CPUID_FEATURES       1 /* + base */
 #define KVM_FEATURE_CLOCKSOURCE2 3
@@ -25,7 +25,8 @@ struct kvm_wall_clock {
 	uint32_t version, sec, nsec;
 } ALIGNED(4);
 
-static struct pvclock_info kvm_time[CPU_MAX] ALIGNED(64);
+/* The host writes 32 bytes that must not cross a page. */
+static struct pvclock_time kvm_time[CPU_MAX] ALIGNED(64);
 static struct kvm_wall_clock kvm_wall;
 static bool kvm_has_clock;
 
@@ -39,10 +40,14 @@ static void kvm_cpu_init(unsigned cpu)
 static int kvm_early(uint32_t base)
 {
 	uint32_t r[4];
+	uint64_t hz;
 
 	cpuid(base + KVM_CPUID_FEATURES, 0, r);
 	kvm_has_clock = r[0] >> KVM_FEATURE_CLOCKSOURCE2 & 1;
 	kvm_cpu_init(0); /* the clock is read before cpu_init() */
+	hz = kvm_has_clock ? pvclock_tsc_hz(&kvm_time[0]) : 0;
+	if (hz != 0)
+		tsc_set_hz(hz);
 	return pc_early(base);
 }
 
@@ -55,7 +60,7 @@ static uint64_t kvm_clock_mono(void)
 	if (!kvm_has_clock)
 		return tsc_to_ns(tsc_read());
 	flags = irq_save();
-	now = pvclock_read(&kvm_time[cpu_self()->id], tsc_read);
+	now = pvclock_ns(&kvm_time[cpu_self()->id]);
 	irq_restore(flags);
 	return now;
 }
