@@ -5,6 +5,7 @@
 #include "kern/num.h"
 #include "kern/procfs.h"
 #include "kern/string.h"
+#include "kern/vfs.h"
 #include "kern/vm.h"
 #include "signal_int.h"
 #include "task_int.h"
@@ -175,9 +176,9 @@ static int show_status(struct proc_out *out)
 	if (r != 0)
 		return r;
 	proc_printf(out,
-	    "Name:\t%s\nUmask:\t0022\nState:\t%s\nTgid:\t%u\n"
+	    "Name:\t%s\nUmask:\t%04o\nState:\t%s\nTgid:\t%u\n"
 	    "Ngid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t0\n",
-	    out->tid ? v.name : p->comm,
+	    out->tid ? v.name : p->comm, fs_umask(),
 	    v.state == 'S' ? "S (sleeping)" : "R (running)", p->pid, v.tid,
 	    p->ppid);
 	status_ids(out, p);
