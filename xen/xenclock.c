@@ -1,99 +1,47 @@
 /*
- * Time as Xen gives it: system time by the TSC and the scale in the vcpu's
- * time area, wall clock in the shared info page, and one one-shot timer for
- * each vcpu.
+ * Time as Xen gives it: system time in the vcpu's time area, wall clock in the
+ * shared info page, and one one-shot timer for each vcpu.
  * Source: xen/include/public/xen.h (vcpu_time_info), vcpu.h
  */
 
 #include "kern/arch.h"
 #include "kern/log.h"
-#include "kern/num.h"
 #include "kern/percpu.h"
+#include "kern/pvclock.h"
 #include "kern/sched.h"
 #include "xen_int.h"
 #include <xen/vcpu.h>
 
+_Static_assert(sizeof(struct vcpu_time_info) == sizeof(struct pvclock_time),
+    "the same area");
+
 static bool cpu_areas; /* struct cpu and its vcpu_info are usable */
-static uint64_t last;  /* the latest time any cpu was told */
 
 void xen_clock_cpu_ready(void)
 {
 	cpu_areas = true;
 }
 
-static uint64_t scale(uint64_t delta, uint32_t mul, int8_t shift)
-{
-	if (shift >= 0)
-		delta <<= (unsigned)shift & 63;
-	else
-		delta >>= (unsigned)-shift & 63;
-	return (uint64_t)(((unsigned __int128)delta * mul) >> 32);
-}
-
-/* Xen makes the version odd while it writes, on this very vcpu or before it
- * runs, so the loop is short.  (*stable): all vcpus agree. */
-static uint64_t time_read(const struct vcpu_time_info *t, bool *stable)
-{
-	uint32_t version;
-	uint64_t ns, tsc, stamp;
-
-	do {
-		version = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE) & ~1u;
-		stamp = READ_ONCE(t->tsc_timestamp);
-		tsc = tsc_read();
-		ns = READ_ONCE(t->system_time);
-		if (tsc > stamp)
-			ns +=
-			    scale(tsc - stamp, READ_ONCE(t->tsc_to_system_mul),
-				READ_ONCE(t->tsc_shift));
-		*stable = (READ_ONCE(t->flags) & XEN_PVCLOCK_TSC_STABLE_BIT);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (READ_ONCE(t->version) != version);
-	return ns;
-}
-
-static const struct vcpu_time_info *time_area(void)
+static const struct pvclock_time *time_area(void)
 {
 	struct xen_cpu *xc = cpu_areas ? cpu_self()->xen : NULL;
 
-	return xc ? &xc->info.time : &xen_shared->vcpu_info[0].time;
+	return (
+	    const void *)(xc ? &xc->info.time : &xen_shared->vcpu_info[0].time);
 }
 
-/* Never back, also when the vcpus' TSCs differ a little. */
-static uint64_t not_before(uint64_t ns)
-{
-	uint64_t seen = __atomic_load_n(&last, __ATOMIC_RELAXED);
-
-	do {
-		if (ns <= seen)
-			return seen;
-	} while (!__atomic_compare_exchange_n(
-	    &last, &seen, ns, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
-	return ns;
-}
-
-/* What the scale says of the TSC; 0 when Xen has not filled it in. */
 uint64_t xen_tsc_hz(void)
 {
-	const struct vcpu_time_info *t = time_area();
-	uint32_t mul = READ_ONCE(t->tsc_to_system_mul);
-	int8_t shift = READ_ONCE(t->tsc_shift);
-	uint64_t hz;
-
-	if (mul == 0 || shift > 31 || shift < -31)
-		return 0;
-	hz = (NSEC_PER_SEC << 32) / mul;
-	return shift >= 0 ? hz >> shift : hz << -shift;
+	return pvclock_tsc_hz(time_area());
 }
 
 uint64_t xen_clock_mono(void)
 {
 	unsigned long flags = irq_save(); /* the area is this cpu's */
-	bool stable;
-	uint64_t ns = time_read(time_area(), &stable);
+	uint64_t ns = pvclock_ns(time_area());
 
 	irq_restore(flags);
-	return stable ? ns : not_before(ns);
+	return ns;
 }
 
 uint64_t xen_clock_wall(void)

@@ -80,35 +80,36 @@ static void vcpu_info_register(struct xen_cpu *xc)
 		panic("xen: vcpu %u: no vcpu_info: error %d", xc->vcpu, err);
 }
 
-/*
- * The callback by HVM_PARAM_CALLBACK_IRQ reaches every vcpu and needs no EOI,
- * which would cost an exit; the vector for each vcpu goes through its local
- * APIC, and is for hypervisors that refuse the first.
- */
-static int callback_global(void)
-{
-	static int result = 1;
-	uint64_t via =
-	    (uint64_t)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | VECTOR_XEN_UPCALL;
-
-	if (result > 0)
-		result = xen_option("xen.callback", true)
-			     ? xen_param_set(HVM_PARAM_CALLBACK_IRQ, via)
-			     : -ENOSYS;
-	return result;
-}
-
-static void callback_set(struct xen_cpu *xc)
+/* Through the cpu's own local APIC, as an edge that is in service until its
+ * EOI: Xen cannot inject it twice. */
+static int upcall_set(const struct xen_cpu *xc)
 {
 	struct xen_hvm_evtchn_upcall_vector op = {
 		.vcpu = xc->vcpu,
 		.vector = VECTOR_XEN_UPCALL,
 	};
 
-	if (callback_global() == 0)
+	if (!xen_option("xen.upcall", true))
+		return -ENOSYS;
+	return hypercall_hvm(HVMOP_set_evtchn_upcall_vector, &op);
+}
+
+/* The older way, without an EOI, for all vcpus at once. */
+static int callback_set(void)
+{
+	uint64_t via =
+	    (uint64_t)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | VECTOR_XEN_UPCALL;
+
+	return xen_param_set(HVM_PARAM_CALLBACK_IRQ, via);
+}
+
+static void delivery_set(const struct xen_cpu *xc)
+{
+	if (upcall_set(xc) != 0) {
+		if (callback_set() != 0)
+			panic("xen: no way to deliver events");
 		return;
-	if (hypercall_hvm(HVMOP_set_evtchn_upcall_vector, &op) != 0)
-		panic("xen: no event channel callback");
+	}
 	upcall_by_lapic = true;
 	if (!lapic && !(rdmsr(MSR_APIC_BASE) & APIC_BASE_X2APIC))
 		lapic = mmio_map(APIC_MMIO, PAGE_SIZE);
@@ -174,7 +175,7 @@ void xen_cpu_init(unsigned cpu)
 	}
 	if (evtchn_cpu_init(xc) != 0)
 		panic("xen: cpu %u: no event channels", cpu);
-	callback_set(xc);
+	delivery_set(xc);
 	timer_bind(xc);
 	ipi_bind(xc, VECTOR_RESCHED);
 	ipi_bind(xc, VECTOR_CALL);
