@@ -17,13 +17,14 @@
 #include <linux/time_types.h>
 
 /* The answer of a file that has no poll(). */
-#define POLL_ALWAYS (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
+#define POLL_ALWAYS   (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
 
-#define SELECT_IN   (EPOLLRDNORM | EPOLLRDBAND | EPOLLIN | EPOLLHUP | EPOLLERR)
-#define SELECT_OUT  (EPOLLWRBAND | EPOLLWRNORM | EPOLLOUT | EPOLLERR)
-#define SELECT_EX   EPOLLPRI
+#define SELECT_IN     (EPOLLRDNORM | EPOLLRDBAND | EPOLLIN | EPOLLHUP | EPOLLERR)
+#define SELECT_OUT    (EPOLLWRBAND | EPOLLWRNORM | EPOLLOUT | EPOLLERR)
+#define SELECT_EX     EPOLLPRI
 
-#define POLL_FAST   6 /* slots that need no allocation */
+#define POLL_FAST     6            /* slots that need no allocation */
+#define POLL_HEAP_MAX (128 * 1024) /* bytes of an array from the heap */
 
 /* One caller; its lock is a spinlock because event context wakes. */
 struct poll_waiter {
@@ -76,6 +77,23 @@ static struct poll_entry *poll_more(struct poll_entry *pe)
 	x->next = s->waiter->extra;
 	s->waiter->extra = x;
 	return &x->slot.pe;
+}
+
+/* For as many files as a process may have, which is more than the heap gives
+ * in one piece.  Zeroed. */
+static void *poll_array(size_t n, size_t size)
+{
+	if (n <= POLL_HEAP_MAX / size)
+		return kmalloc_array(n, size);
+	return vmalloc(n * size);
+}
+
+static void poll_array_free(void *p, size_t n, size_t size)
+{
+	if (n <= POLL_HEAP_MAX / size)
+		kfree(p);
+	else
+		vfree(p);
 }
 
 static void poll_waiter_init(struct poll_waiter *w)
@@ -234,16 +252,16 @@ static long poll_small(struct pollfd *user_p, unsigned n, uint64_t deadline)
 
 static long poll_large(struct pollfd *user_p, unsigned n, uint64_t deadline)
 {
-	struct pollfd *p = kmalloc_array(n, sizeof(*p));
-	struct poll_slot *s = kmalloc_array(n, sizeof(*s));
+	struct pollfd *p = poll_array(n, sizeof(*p));
+	struct poll_slot *s = poll_array(n, sizeof(*s));
 	long r = -ENOMEM;
 
 	if (p && s)
 		r = copy_from_user(p, user_p, n * sizeof(*p));
 	if (r == 0)
 		r = poll_slots(user_p, p, s, n, deadline);
-	kfree(p);
-	kfree(s);
+	poll_array_free(p, n, sizeof(*p));
+	poll_array_free(s, n, sizeof(*s));
 	return r;
 }
 
@@ -378,7 +396,7 @@ struct select_call {
 	uint64_t *set[SELECT_SETS];
 	int *fd; /* of each slot */
 	struct poll_slot *slot;
-	unsigned nslots;
+	unsigned nslots, room; /* used, allocated */
 };
 
 static bool select_bit(const uint64_t *set, unsigned fd)
@@ -413,6 +431,7 @@ static int select_copy_in(struct select_call *c)
 	}
 	for (unsigned fd = 0; fd < c->n; fd++)
 		c->nslots += select_wanted(c, fd) != 0;
+	c->room = c->nslots + 1;
 	return 0;
 }
 
@@ -420,8 +439,8 @@ static int select_open(struct select_call *c, struct poll_waiter *w)
 {
 	unsigned i = 0;
 
-	c->slot = kmalloc_array(c->nslots + 1, sizeof(*c->slot));
-	c->fd = kmalloc_array(c->nslots + 1, sizeof(*c->fd));
+	c->slot = poll_array(c->room, sizeof(*c->slot));
+	c->fd = poll_array(c->room, sizeof(*c->fd));
 	if (!c->slot || !c->fd)
 		return -ENOMEM;
 	for (unsigned fd = 0; fd < c->n; fd++) {
@@ -497,8 +516,8 @@ static int do_select(int n, void *in, void *out, void *ex, uint64_t deadline)
 	if (r >= 0)
 		r = select_answer(&c);
 	kfree(c.set[0]);
-	kfree(c.slot);
-	kfree(c.fd);
+	poll_array_free(c.slot, c.room, sizeof(*c.slot));
+	poll_array_free(c.fd, c.room, sizeof(*c.fd));
 	return r;
 }
 
