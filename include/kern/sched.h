@@ -66,7 +66,10 @@ struct thread {
 
 	/* kernel/sched's own */
 	_Atomic uint64_t cpu_time; /* ns, up to the last switch */
-	uint64_t switched_in;      /* mono ns */
+	uint64_t switched_in;      /* mono ns, when cpu_time was brought up to
+				      date or the thread went to sleep */
+	bool accruing;             /* it runs: cpu_time grows from there on */
+	_Atomic uint32_t time_seq; /* odd: the three are being written */
 	uint64_t vruntime;
 	uint64_t slept_at;         /* cpu_time at the last sleep */
 	uint64_t burst;            /* average between sleeps, ns */

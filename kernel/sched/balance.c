@@ -5,13 +5,15 @@
 
 #include "kern/arch.h"
 #include "kern/clock.h"
+#include "kern/num.h"
 #include "kern/panic.h"
 #include "sched_int.h"
 
 #define BALANCE_INTERVAL (50 * NSEC_PER_MSEC)
 
 /* A thread that runs no longer than this between its sleeps is brief. */
-#define BRIEF (100 * NSEC_PER_USEC)
+#define BRIEF     (100 * NSEC_PER_USEC)
+#define BURST_MAX (4 * BRIEF)
 
 /* Hints: written by each cpu for itself as it becomes idle or busy. */
 static _Atomic uint64_t idle_cpus[THREAD_CPUS_WORDS];
@@ -62,6 +64,23 @@ static unsigned any_cpu_for(const struct thread *t)
 		if (cpu_usable(t, i))
 			return i;
 	return cpu_self()->id;
+}
+
+void balance_new(struct thread *t)
+{
+	t->burst = BURST_MAX; /* nothing is known yet */
+}
+
+/*
+ * (t) goes to sleep: how long it ran weighs a quarter.  A long run counts no
+ * more than BURST_MAX: it may have been the hypervisor's pause.
+ */
+void balance_sleeps(struct thread *t)
+{
+	uint64_t sum = t->cpu_time, ran = sum - t->slept_at;
+
+	t->slept_at = sum;
+	t->burst = (3 * t->burst + MIN(ran, BURST_MAX)) / 4;
 }
 
 /* Does (t), which runs, sleep again soon, by what it did so far? */

@@ -78,6 +78,20 @@ static void slice_expired(struct timer *tm)
 	atomic_store(&rq->cpu->need_resched, true);
 }
 
+/* For thread_cpu_time() on another cpu; only this cpu writes. */
+static void time_write(
+    struct thread *t, uint64_t sum, uint64_t now, bool accruing)
+{
+	uint32_t seq = atomic_load_explicit(&t->time_seq, memory_order_relaxed);
+
+	atomic_store_explicit(&t->time_seq, seq + 1, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&t->cpu_time, sum, memory_order_relaxed);
+	WRITE_ONCE(t->switched_in, now);
+	WRITE_ONCE(t->accruing, accruing);
+	atomic_store_explicit(&t->time_seq, seq + 2, memory_order_release);
+}
+
 /* Charge (t) for its time since it was switched in or last charged. */
 static void charge(struct runq *rq, struct thread *t, uint64_t now)
 {
@@ -86,8 +100,7 @@ static void charge(struct runq *rq, struct thread *t, uint64_t now)
 
 	if (t != rq->cpu->idle)
 		runq_charge(rq, t, ns);
-	atomic_store_explicit(&t->cpu_time, sum + ns, memory_order_relaxed);
-	t->switched_in = now;
+	time_write(t, sum + ns, now, t == rq->cpu->current);
 }
 
 /* Interrupts off.  Queue a thread that arrives on this cpu. */
@@ -197,10 +210,7 @@ static void put_prev(struct cpu *c, struct thread *prev)
 		return;
 	prev->yielding = false;
 	if (prev->state != THREAD_RUNNING) {
-		uint64_t sum = prev->cpu_time;
-
-		prev->burst = (3 * prev->burst + sum - prev->slept_at) / 4;
-		prev->slept_at = sum;
+		balance_sleeps(prev);
 		runq_leave(c->runq, prev);
 		prev->nvcsw++;
 		return;
@@ -251,7 +261,8 @@ void schedule(void)
 	put_prev(c, prev);
 	drain_incoming(c, now);
 	next = pick_next(c, prev);
-	next->switched_in = now;
+	time_write(prev, prev->cpu_time, now, false);
+	time_write(next, next->cpu_time, now, true);
 	slice_update(c->runq, now);
 	/* Set by arrivals that have been considered above. */
 	atomic_store_explicit(&c->need_resched, false, memory_order_relaxed);

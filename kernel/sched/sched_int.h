@@ -73,6 +73,8 @@ bool affinity_has(const struct thread *, unsigned cpu);
 unsigned balance_choose(struct thread *);
 /* Give (t), queued on (rq), to another cpu. */
 void balance_push(struct runq *rq, struct thread *t, unsigned cpu);
+void balance_new(struct thread *);
+void balance_sleeps(struct thread *);
 void balance_idle(struct cpu *, bool idle);
 bool balance_any_idle(void);
 void balance_pull(struct cpu *);

@@ -104,7 +104,7 @@ int thread_create(struct thread **out, const char *name, void (*fn)(void *),
 	t->arg = arg;
 	t->state = THREAD_SLEEPING;
 	t->switched_in = clock_mono();
-	t->burst = SCHED_SLICE; /* nothing is known yet */
+	balance_new(t);
 	t->arch.kstack_top = (uintptr_t)t->kstack + KSTACK_SIZE;
 	arch_thread_init(t, sched_entry, t);
 	all_add(t);
@@ -178,13 +178,20 @@ void thread_join(struct thread *t)
 
 uint64_t thread_cpu_time(const struct thread *t)
 {
-	uint64_t since = READ_ONCE(t->switched_in);
-	uint64_t ns = atomic_load_explicit(&t->cpu_time, memory_order_relaxed);
-	uint64_t now = clock_mono();
+	uint64_t since, ns, now;
+	uint32_t seq;
+	bool running;
 
-	if (t->on_cpu && now > since)
-		ns += now - since;
-	return ns;
+	do {
+		seq = atomic_load_explicit(&t->time_seq, memory_order_acquire);
+		since = READ_ONCE(t->switched_in);
+		ns = atomic_load_explicit(&t->cpu_time, memory_order_relaxed);
+		running = READ_ONCE(t->accruing);
+		now = clock_mono();
+		atomic_thread_fence(memory_order_acquire);
+	} while ((seq & 1) != 0 || atomic_load_explicit(&t->time_seq,
+				       memory_order_relaxed) != seq);
+	return running && now > since ? ns + (now - since) : ns;
 }
 
 int thread_set_affinity(struct thread *t, const uint64_t *mask)
