@@ -3,7 +3,9 @@
 #include "kern/arch.h"
 #include "kern/errno.h"
 #include "kern/log.h"
+#include "kern/mm.h"
 #include "kern/string.h"
+#include "kern/vm.h"
 #include "task_int.h"
 
 #define NR_RESTART_SYSCALL 219
@@ -209,6 +211,19 @@ static void fault_info(siginfo_t *info, enum app_fault kind, uintptr_t rip)
 	}
 }
 
+static _Noreturn void out_of_memory(struct proc *p)
+{
+	struct vm_usage use;
+	struct mm_stats mm;
+
+	vm_usage(p->vm, &use);
+	mm_stats(&mm);
+	report("%s: out of memory: it has %lu of %lu kB, files have %lu kB",
+	    p->comm, use.resident / 1024, mm.total / 1024,
+	    mm.file_cache / 1024);
+	proc_exit(0, SIGKILL);
+}
+
 void signal_fault(
     struct trapframe *tf, enum app_fault kind, uintptr_t addr, int err)
 {
@@ -216,10 +231,8 @@ void signal_fault(
 	siginfo_t info;
 
 	memset(&info, 0, sizeof(info));
-	if (kind == APP_FAULT_PAGE && err == -ENOMEM) {
-		report("%s: out of memory", t->proc->comm);
-		proc_exit(0, SIGKILL);
-	}
+	if (kind == APP_FAULT_PAGE && err == -ENOMEM)
+		out_of_memory(t->proc);
 	if (kind == APP_FAULT_PAGE)
 		page_fault_info(&info, addr, err);
 	else

@@ -72,7 +72,8 @@ static syscall_fn *const table[NSYSCALL] = {
 #include "syscalls.def"
 };
 
-long syscall_unsupported(uint64_t nr)
+/* One line in the log for each call. */
+static long unsupported(uint64_t nr)
 {
 	static _Atomic uint64_t logged[NSYSCALL / 64];
 	uint64_t bit = 1ul << (nr % 64);
@@ -93,6 +94,6 @@ long syscall_dispatch(const struct trapframe *tf)
 	uint64_t nr = tf->rax;
 
 	if (unlikely(nr >= NSYSCALL || !table[nr]))
-		return syscall_unsupported(nr);
+		return unsupported(nr);
 	return table[nr](tf);
 }

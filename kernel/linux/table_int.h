@@ -15,8 +15,4 @@ long syscall_dispatch(const struct trapframe *tf);
 /* The name of any Linux call, ours or not; "?" past the last. */
 const char *syscall_name(uint64_t nr);
 
-/* A known call in a form that is not supported: one line in the log for each
- * call.  Returns -ENOSYS. */
-long syscall_unsupported(uint64_t nr);
-
 #endif /* LINUX_TABLE_INT_H */

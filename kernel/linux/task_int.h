@@ -26,7 +26,6 @@ struct dentry;
 struct fdtable;
 struct fs_ctx;
 struct itimers; /* sys_itimer.c */
-struct app_timer;
 struct vm_space;
 
 #define NSIG_ALL 64
