@@ -100,7 +100,8 @@ void cpu_call_others(void (*fn)(void *), void *arg);
 void cpu_call(unsigned cpu, void (*fn)(void *), void *arg);
 void cpu_ipi(unsigned cpu, unsigned vector);
 
-void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t r[4]); /* eax ebx ecx edx */
+/* r: eax ebx ecx edx */
+void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t r[4]);
 uint64_t rdmsr(uint32_t msr);
 void wrmsr(uint32_t msr, uint64_t value);
 uint8_t inb(uint16_t port);
@@ -282,7 +283,8 @@ int arch_probe64(const void *addr, uint64_t *out) MUST_CHECK;
  * ever.  From platform->early() only. */
 void *early_map_page(uint64_t pa);
 
-extern char kernel_start[], text_end[], kernel_end[]; /* the image, kernel.lds */
+/* The image, kernel.lds. */
+extern char kernel_start[], text_end[], kernel_end[];
 /* First physical byte past the image and what the boot code allocated. */
 uint64_t arch_boot_pa_end(void);
 

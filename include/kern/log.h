@@ -4,7 +4,8 @@
 /*
  * The kernel's log: a ring that /dev/kmsg and a panic show, and the consoles
  * for what is at or above the console level (warnings; everything with
- * --verbose).  A line needs no newline; consoles put "osv: " before it.  Any context.  kernel/base/log.c
+ * --verbose).  A line needs no newline; consoles put "osv: " before it, or the
+ * time with --verbose.  Any context.  kernel/base/log.c
  */
 
 #include <stdbool.h>

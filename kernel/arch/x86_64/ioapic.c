@@ -58,7 +58,8 @@ static struct ioapic ioapics[IOAPIC_MAX];
 static unsigned nioapic;
 
 /*
- * Protects the registers (select, then window) and the handlers of each line.  A spinlock, because event context walks the handlers; never held
+ * Protects the registers (select, then window) and the handlers of each line.
+ * A spinlock, because event context walks the handlers; never held
  * for longer than that walk.
  */
 static struct spinlock lock = SPINLOCK_INIT;

@@ -1,4 +1,4 @@
-/* kernel/base/rand.c and siphash.c: known answers, and what the pool must do. */
+/* kernel/base/rand.c and siphash.c: known answers; what the pool must do. */
 
 #include <setjmp.h>
 #include <stdarg.h>
