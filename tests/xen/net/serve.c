@@ -52,8 +52,11 @@ static void echo(int fd, ssize_t n)
 
 int main(void)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(7) };
-	int s = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in6 a = {
+		.sin6_family = AF_INET6,
+		.sin6_port = htons(7),
+	};
+	int s = socket(AF_INET6, SOCK_STREAM, 0);
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (bind(s, (void *)&a, sizeof(a)) || listen(s, 16)) {
