@@ -25,6 +25,9 @@ static void pcb_gone(u8_t id, void *arg)
 	struct inet_sock *s = arg;
 
 	(void)id;
+	/* Reset while it waited to be accepted: lwIP still counts it. */
+	if (s->tcp.listener)
+		tcp_backlog_accepted(s->tcp.pcb);
 	s->tcp.pcb = NULL;
 	inet_chan_close(s);
 	if (atomic_load(&s->state) != INET_NEW)
