@@ -234,6 +234,34 @@ int inet_errno(err_t e)
 	}
 }
 
+/* --- our own addresses ------------------------------------------------------- */
+
+static bool netif_has(struct netif *n, const ip_addr_t *ip)
+{
+	if (IP_IS_V6(ip))
+		return netif_get_ip6_addr_match(n, ip_2_ip6(ip)) >= 0;
+	if (ip4_addr_cmp(netif_ip4_addr(n), ip_2_ip4(ip)))
+		return true;
+	/* All of 127/8 is the loopback's. */
+	return ip4_addr_isloopback(ip_2_ip4(ip)) &&
+	       ip4_addr_isloopback(netif_ip4_addr(n));
+}
+
+int inet_addr_is_local(const ip_addr_t *ip)
+{
+	struct netif *n;
+
+	if (ip_addr_isany(ip) || ip_addr_ismulticast(ip))
+		return 0;
+	NETIF_FOREACH(n)
+	{
+		if (netif_has(n, ip) ||
+		    (!IP_IS_V6(ip) && ip4_addr_isbroadcast(ip_2_ip4(ip), n)))
+			return 0;
+	}
+	return -EADDRNOTAVAIL;
+}
+
 /* --- ephemeral ports ----------------------------------------------------------- */
 
 #define PORT_FIRST 32768u /* net.ipv4.ip_local_port_range */

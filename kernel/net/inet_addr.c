@@ -131,29 +131,3 @@ unsigned inet_addr_export(
 	memcpy(out, &a6, sizeof(a6));
 	return sizeof(a6);
 }
-
-static bool netif_has(struct netif *n, const ip_addr_t *ip)
-{
-	if (IP_IS_V6(ip))
-		return netif_get_ip6_addr_match(n, ip_2_ip6(ip)) >= 0;
-	if (ip4_addr_cmp(netif_ip4_addr(n), ip_2_ip4(ip)))
-		return true;
-	/* All of 127/8 is the loopback's. */
-	return ip4_addr_isloopback(ip_2_ip4(ip)) &&
-	       ip4_addr_isloopback(netif_ip4_addr(n));
-}
-
-int inet_addr_is_local(const ip_addr_t *ip)
-{
-	struct netif *n;
-
-	if (ip_addr_isany(ip) || ip_addr_ismulticast(ip))
-		return 0;
-	NETIF_FOREACH(n)
-	{
-		if (netif_has(n, ip) ||
-		    (!IP_IS_V6(ip) && ip4_addr_isbroadcast(ip_2_ip4(ip), n)))
-			return 0;
-	}
-	return -EADDRNOTAVAIL;
-}

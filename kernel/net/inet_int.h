@@ -185,6 +185,9 @@ void inet_error(struct inet_sock *, int err);
 int inet_take_error(struct inet_sock *); /* 0 or -errno, once */
 int inet_errno(err_t);                   /* 0 or -errno */
 
+/* 0, -EADDRNOTAVAIL: is it any, ours, or multicast?  Core lock. */
+int inet_addr_is_local(const ip_addr_t *);
+
 /* A random free port is looked for by (try), which returns ERR_USE. */
 err_t inet_autobind(
     struct inet_sock *, err_t (*try)(struct inet_sock *, uint16_t port));
@@ -200,8 +203,6 @@ int inet_addr_import(int domain, const struct sockaddr_any *, unsigned len,
 unsigned inet_addr_export(
     int domain, const ip_addr_t *, uint16_t port, struct sockaddr_any *);
 void inet_addr_bytes(const ip_addr_t *, uint8_t out[16]);
-/* 0, -EADDRNOTAVAIL: is it any, ours, or multicast?  Core lock. */
-int inet_addr_is_local(const ip_addr_t *);
 
 /* --- inet_opt.c ------------------------------------------------------------ */
 
