@@ -6,9 +6,13 @@
 #include "kern/console.h"
 #include "kern/errno.h"
 #include "kern/file.h"
+#include "kern/net.h"
 #include "kern/string.h"
 #include "signal_int.h"
 #include "syscalls.h"
+
+/* How long the last data may take to reach its peers. */
+#define DRAIN_MAX (2 * NSEC_PER_SEC)
 
 void report(const char *fmt, ...)
 {
@@ -49,8 +53,9 @@ void machine_stop(struct proc *p)
 {
 	int status = p->fatal_signal ? 128 + p->fatal_signal : p->exit_code;
 
-	/* Peers see their connections end, disks get what was written. */
+	/* Peers get the rest and see their connections end. */
 	fd_close_all(p->files);
+	net_drain(DRAIN_MAX);
 	report_death(p);
 	platform_halt(shutdown_how(), status);
 }
