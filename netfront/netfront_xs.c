@@ -117,7 +117,7 @@ static int put_queue(
 
 static int put_queues(struct xs_txn *txn, const struct netfront *nf)
 {
-	char dir[XENBUS_NODE_MAX + 16];
+	char dir[XENBUS_NODE_MAX + 20];
 	int err;
 
 	if (nf->neg.nqueues == 1)
