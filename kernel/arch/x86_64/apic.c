@@ -6,6 +6,7 @@
 #include "kern/clock.h"
 #include "kern/compiler.h"
 #include "kern/panic.h"
+#include "kern/platform.h"
 #include "kern/sched.h"
 
 #include "apic.h"
@@ -135,6 +136,8 @@ void apic_cpu_init(void)
 	apic_write(REG_LVT_ERROR, LVT_MASKED);
 	apic_write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
 	cpu_self()->apic_id = apic_id();
+	if (platform->timer_set)
+		return;
 	apic_write(REG_TIMER_DIV, TIMER_DIV_1);
 	if (deadline_mode) {
 		apic_write(REG_LVT_TIMER, LVT_DEADLINE | VECTOR_TIMER);

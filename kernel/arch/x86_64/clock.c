@@ -135,14 +135,25 @@ static struct {
 	uint64_t tsc;
 } pit_start;
 
-void clock_early_init(void)
+static void pit_begin(void)
 {
-	if (cpuid_tsc_hz())
-		return;
 	outb(PIT_COMMAND, PIT_MODE0_CH0);
 	outb(PIT_CHANNEL0, 0xff);
 	outb(PIT_CHANNEL0, 0xff);
 	pit_start.count = pit_count(&pit_start.tsc);
+}
+
+void clock_early_init(void)
+{
+	uint64_t hz;
+
+	if (tsc_hz()) /* the platform knew */
+		return;
+	hz = cpuid_tsc_hz();
+	if (hz)
+		tsc_set_hz(hz);
+	else
+		pit_begin();
 }
 
 /* Has it gone past 0 (a slow host), or is there none? */
@@ -173,8 +184,10 @@ static uint64_t apic_start_tsc;
 /* The local APIC counts while the rest comes up, too. */
 void clock_apic_start(void)
 {
+	if (platform->timer_set || !apic_timer_needs_hz())
+		return;
 	apic_hz = cpuid_apic_hz();
-	if (platform->timer_set || !apic_timer_needs_hz() || apic_hz)
+	if (apic_hz)
 		return;
 	apic_start_tsc = tsc_read();
 	apic_timer_count_start();
@@ -194,15 +207,9 @@ static void measure_apic(void)
 
 static void measure_tsc(void)
 {
-	uint64_t hz = cpuid_tsc_hz();
-
-	if (hz) {
-		tsc_set_hz(hz);
-		return;
-	}
 	if (measure_by_pit())
 		return;
-	clock_early_init(); /* once more, from now on */
+	pit_begin(); /* once more, from now on */
 	if (measure_by_pit())
 		return;
 	log_warn("clock: no way to measure the TSC: 1 GHz assumed");

@@ -111,14 +111,9 @@ bool arch_random(uint64_t *out)
 	return ok;
 }
 
-const struct cpu_ident *cpu_ident(void)
-{
-	return &ident;
-}
-
 static void ident_init(const uint32_t leaf0[4], const uint32_t leaf1[4])
 {
-	uint32_t r[4], eax = leaf1[0];
+	uint32_t eax = leaf1[0];
 
 	memcpy(ident.vendor, &leaf0[1], 4);
 	memcpy(ident.vendor + 4, &leaf0[3], 4);
@@ -130,12 +125,21 @@ static void ident_init(const uint32_t leaf0[4], const uint32_t leaf1[4])
 		ident.family += eax >> 20 & 0xff;
 	ident.feat_1_ecx = leaf1[2];
 	ident.feat_1_edx = leaf1[3];
-	if (cpu_features.max_ext_leaf < 0x80000004)
-		return;
-	for (unsigned i = 0; i < 3; i++) {
+}
+
+/* Under a hypervisor each cpuid is a trip to it: the name is read when asked
+ * for, and the same by whoever comes first. */
+const struct cpu_ident *cpu_ident(void)
+{
+	uint32_t r[4];
+
+	if (ident.model_name[0] || cpu_features.max_ext_leaf < 0x80000004)
+		return &ident;
+	for (unsigned i = 3; i-- > 0;) {
 		cpuid(0x80000002 + i, 0, r);
 		memcpy(ident.model_name + 16 * i, r, 16);
 	}
+	return &ident;
 }
 
 void cpu_features_init(void)

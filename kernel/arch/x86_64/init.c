@@ -14,12 +14,12 @@ void arch_early_init(void)
 	cpu_features_init();
 	trap_init();
 	cpu_boot_init();
-	clock_early_init();
 	pvh_read_start_info();
 }
 
 void arch_memory_init(void)
 {
+	clock_early_init();
 	bootmem_normalise(&boot_info);
 	if (!boot_info.nmem)
 		panic("the loader gave no memory map");

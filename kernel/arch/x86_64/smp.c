@@ -18,7 +18,8 @@
 #include "fpu.h"
 
 #define START_AGAIN_NS   (1 * NSEC_PER_MSEC)
-#define START_GIVE_UP_NS (1 * NSEC_PER_SEC)
+#define START_GIVE_UP_NS (2 * NSEC_PER_SEC)
+#define START_SLOW_NS    (30 * NSEC_PER_SEC)
 
 extern char trampoline_start[], trampoline_end[], trampoline_jump[];
 void smp_cpu_main(struct cpu *c);
@@ -99,7 +100,12 @@ static bool cpu_start(struct cpu *c)
 	/* harmless for one that runs already */
 	if (__atomic_load_n(&smp_next, __ATOMIC_SEQ_CST))
 		apic_send(c->apic_id, startup);
-	return wait_online(c, START_GIVE_UP_NS);
+	if (wait_online(c, START_GIVE_UP_NS))
+		return true;
+	/* on a busy host it may be on its way: then it has taken (c) */
+	if (__atomic_exchange_n(&smp_next, NULL, __ATOMIC_SEQ_CST))
+		return false;
+	return wait_online(c, START_SLOW_NS);
 }
 
 void smp_start(void)

@@ -8,7 +8,7 @@
 /*
  * Find the TSC's frequency, and the APIC timer's when that is needed.  The
  * first two start what measures them, so that little is waited for at last:
- * at the very beginning; after apic_cpu_init() of the boot cpu; before the
+ * as soon as the platform has had its say; after apic_cpu_init() of the boot cpu; before the
  * scheduler.
  */
 void clock_early_init(void);
