@@ -1,33 +1,43 @@
 # shellcheck shell=bash
-# Debian's redis-server, real clients, an orderly stop.
+# Debian's redis-server under QEMU, real clients, an orderly stop.
+#
+# QEMU's user network listens with a backlog of one and loses connections that
+# come in a burst, so the many clients come over a tap device, in a network
+# namespace of the test's own.
+ns=osv-check-$$
 
-benchmark() { # PORT REQUESTS
-	timeout 300 redis-benchmark -p "$1" -t ping,set,get,incr,lpush,lrange_100 \
-		-n "$2" -c 50 --csv
+netns_up() {
+	ip netns add "$ns" && ip -n "$ns" link set lo up
+}
+netns_down() {
+	ip netns pids "$ns" | xargs -r kill 2>/dev/null
+	ip netns del "$ns"
 }
 
-# redis_case NAME PORT REQUESTS OSV-ARGUMENT...
+# redis_case LABEL NET HOST PORT CLIENTS OSV-ARGUMENT...
 redis_case() {
-	local name=apps/redis\ $1 port=$2 n=$3 log=$WORK/redis.$2 pid status=0
-	shift 3
-	"$osv" run redis --port "$port" "$@" >"$log" 2>"$log.err" </dev/null &
+	local name="apps/redis $1" net=$2 host=$3 port=$4 clients=$5 pid status=0
+	local log=$WORK/redis.$4 in=()
+	shift 5
+	[ "$net" != tap ] || in=(ip netns exec "$ns")
+	"${in[@]}" "$osv" run redis --net "$net" --port "$port" "$@" >"$log" 2>"$log.err" </dev/null &
 	pid=$!
-	if ! wait_for 120 redis-cli -p "$port" ping; then
+	[ "$net" != tap ] || port=6379
+	if ! wait_for 60 "${in[@]}" redis-cli -h "$host" -p "$port" ping; then
 		kill $pid
 		wait $pid
 		not_ok "$name" "no answer to ping" "$log"
 		return
 	fi
-	if ! benchmark "$port" "$n" >"$log.csv" 2>&1 || grep -qi err "$log.csv" ||
-		[ "$(wc -l <"$log.csv")" -lt 8 ]; then
-		not_ok "$name" "redis-benchmark failed" "$log.csv"
-	elif [ "$(redis-cli -p "$port" set greeting hello)" != OK ] ||
-		[ "$(redis-cli -p "$port" get greeting)" != hello ]; then
-		not_ok "$name" "a value set is not the value got"
+	timeout 180 "${in[@]}" redis-benchmark -h "$host" -p "$port" -c "$clients" -n 3000 \
+		-t ping,set,get,incr,lpush,lrange_100 --csv >"$log.csv" 2>&1
+	if [ "$(grep -c '^"' "$log.csv")" -lt 8 ] || grep -qi error "$log.csv"; then
+		not_ok "$name: redis-benchmark" "it failed" "$log.csv"
 	else
-		ok "$name: redis-benchmark ($(awk -F'"' 'NR > 1 { printf "%s%s %.0f/s", NR > 2 ? ", " : "", $2, $4 }' "$log.csv"))"
+		ok "$name: redis-benchmark ($(awk -F'"' 'NR > 1 { printf("%s%s %d/s", (NR > 2 ? ", " : ""), $2, $4) }' "$log.csv"))"
 	fi
-	kill -INT $pid
+	kill -TERM $pid
+	if ! wait_for 20 eval "! kill -0 $pid"; then kill -9 $pid; fi
 	wait $pid || status=$?
 	if [ $status = 0 ] && grep -q 'User requested shutdown\|Received SIGTERM' "$log"; then
 		ok "$name: stops when asked to"
@@ -36,8 +46,14 @@ redis_case() {
 	fi
 }
 
-redis_case "on q35" 17001 3000
-redis_case "on q35, 2 processors" 17002 3000 --cpus 2
-redis_case "on microvm" 17003 3000 -M microvm
-redis_case "on q35, 48 MiB" 17004 300 --mem 48M
-redis_case "on Xen" 17005 300 --xen
+if ! netns_up; then
+	not_ok apps/redis "cannot make a network namespace (root is needed)"
+else
+	trap netns_down EXIT
+	redis_case "on q35" tap 10.0.3.2 17001 50
+	redis_case "on q35, 2 processors" tap 10.0.3.2 17002 50 --cpus 2
+	redis_case "on microvm" tap 10.0.3.2 17003 50 -M microvm
+	redis_case "on microvm, 2 processors" tap 10.0.3.2 17004 50 -M microvm --cpus 2
+	redis_case "on q35, 48 MiB" tap 10.0.3.2 17005 50 --mem 48M
+	redis_case "on q35, the user network" user 127.0.0.1 17006 3
+fi
