@@ -68,7 +68,8 @@ static int install(struct vma *v, uintptr_t va, void *old, void *page,
 	}
 	mutex_unlock(&s->pt_lock);
 	if (!err && old) {
-		pt_flush(s->pt, va, PAGE_SIZE);
+		if (old != page)
+			pt_flush(s->pt, va, PAGE_SIZE);
 		page_put(old);
 	}
 	return err;

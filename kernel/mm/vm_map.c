@@ -151,23 +151,36 @@ static unsigned new_pt_prot(const struct vma *v, uint64_t pa)
 	return p;
 }
 
+/* Did an entry allow more than it does now?  Only then can a translation that
+ * some cpu remembers do harm; one that allows too little faults and is gone. */
+static bool narrows(unsigned old, unsigned new)
+{
+	return !(old & PT_NONE) &&
+	       ((new &PT_NONE) || (old & ~new &(PT_WRITE | PT_EXEC)));
+}
+
 static void protect_pages(struct vma *v)
 {
 	struct vm_space *s = v->space;
 	uintptr_t va = v->start;
+	bool flush = false;
+	unsigned prot, new;
 	uint64_t pa;
 	size_t size;
-	unsigned prot;
 
 	if (v->resident == 0)
 		return;
 	mutex_lock(&s->pt_lock);
-	for (; (va = pt_next(s->pt, va, v->end)) < v->end; va += PAGE_SIZE)
-		if (pt_lookup(s->pt, va, &pa, &size, &prot, NULL, NULL))
-			(void)pt_protect(
-			    s->pt, va, PAGE_SIZE, new_pt_prot(v, pa));
+	for (; (va = pt_next(s->pt, va, v->end)) < v->end; va += PAGE_SIZE) {
+		if (!pt_lookup(s->pt, va, &pa, &size, &prot, NULL, NULL))
+			continue;
+		new = new_pt_prot(v, pa);
+		flush |= narrows(prot, new);
+		(void)pt_protect(s->pt, va, PAGE_SIZE, new);
+	}
 	mutex_unlock(&s->pt_lock);
-	pt_flush(s->pt, v->start, v->end - v->start);
+	if (flush)
+		pt_flush(s->pt, v->start, v->end - v->start);
 }
 
 static int protect_one(struct vma *v, unsigned prot)

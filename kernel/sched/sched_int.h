@@ -11,10 +11,10 @@
 #include "kern/rbtree.h"
 #include "kern/sched.h"
 
-#define SCHED_LATENCY    (10 * NSEC_PER_MSEC) /* bound on a sleeper's credit */
-#define SCHED_SLICE      (5 * NSEC_PER_MSEC)
+#define SCHED_LATENCY    (6 * NSEC_PER_MSEC) /* bound on a sleeper's credit */
+#define SCHED_SLICE      (3 * NSEC_PER_MSEC)
 #define SCHED_SLICE_IDLE (1 * NSEC_PER_MSEC) /* when a cpu has nothing to do */
-#define SCHED_WAKE_GRAIN (1 * NSEC_PER_MSEC) /* lead that preempts */
+#define SCHED_WAKE_GRAIN (500 * NSEC_PER_USEC) /* lead that preempts */
 
 #define CPU_NONE         (~0u)
 
