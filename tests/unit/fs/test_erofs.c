@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "pcache.h"
+
 #define TREE  "erofs-test-tree"
 #define SMALL "erofs-test-small"
 #define IMAGE "erofs-test-image"
@@ -365,6 +367,31 @@ static void test_no_memory(void **state)
 	fs_fixture_end();
 }
 
+/* What was read can be thrown away and is read again. */
+static void test_shrinker(void **state)
+{
+	char first[100], again[100];
+	struct file *f;
+
+	(void)state;
+	make_image(SMALL, "-zlz4");
+	fake_disk_set(image, image_len);
+	fs_fixture_begin();
+	dentry_init();
+	assert_int_equal(vfs_mount("erofs", "vda", "/", 0, NULL), 0);
+	assert_int_equal(vfs_open(NULL, "/link", O_RDONLY, 0, &f), 0);
+	assert_int_equal(file_read_at(f, first, 100, 40000), 100);
+	assert_true(pcache_reclaimable() > 0);
+	assert_int_equal(pcache_reclaimable(), fake_mm_file_bytes());
+	pcache_shrink_all();
+	assert_int_equal(pcache_reclaimable(), 0);
+	assert_int_equal(file_read_at(f, again, 100, 40000), 100);
+	assert_memory_equal(first, again, 100);
+	file_put(f);
+	fs_unmount_root();
+	fs_fixture_end();
+}
+
 /* --- damage -------------------------------------------------------------------- */
 
 struct visit {
@@ -543,6 +570,7 @@ int main(void)
 		cmocka_unit_test(test_big_pclusters),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_shrinker),
 		cmocka_unit_test(test_damaged_plain),
 		cmocka_unit_test(test_damaged_compact),
 		cmocka_unit_test(test_damaged_full),
