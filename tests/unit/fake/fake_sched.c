@@ -21,6 +21,7 @@ void *fake_sleep_arg;
 static uint64_t now = NSEC_PER_SEC;
 static uint64_t wall_offset = 1700000000 * NSEC_PER_SEC;
 static unsigned locks_held;
+static unsigned sleeping_held; /* of them: one may sleep with these */
 static struct timer *timers[256];
 static struct list works = LIST_INIT(works);
 static struct rcu_head *rcu_queue;
@@ -191,6 +192,7 @@ bool mutex_trylock(struct mutex *m)
 		return false;
 	m->owner = thread_self();
 	locks_held++;
+	sleeping_held++;
 	return true;
 }
 
@@ -204,6 +206,7 @@ void mutex_unlock(struct mutex *m)
 	must(m->owner == thread_self());
 	m->owner = NULL;
 	locks_held--;
+	sleeping_held--;
 }
 
 bool mutex_held(const struct mutex *m)
@@ -222,6 +225,7 @@ void rwlock_read(struct rwlock *l)
 	must(l->readers >= 0);
 	l->readers++;
 	locks_held++;
+	sleeping_held++;
 }
 
 void rwlock_write(struct rwlock *l)
@@ -229,6 +233,7 @@ void rwlock_write(struct rwlock *l)
 	must(l->readers == 0);
 	l->readers = -1;
 	locks_held++;
+	sleeping_held++;
 }
 
 void rwlock_unlock(struct rwlock *l)
@@ -236,6 +241,7 @@ void rwlock_unlock(struct rwlock *l)
 	must(l->readers != 0);
 	l->readers = l->readers < 0 ? 0 : l->readers - 1;
 	locks_held--;
+	sleeping_held--;
 }
 
 /* --- sleeping ---------------------------------------------------------- */
@@ -274,7 +280,7 @@ int waitq_wait(struct waitq *q, struct spinlock *l, unsigned long *flags,
 
 	sleep_prepare(q);
 	spin_unlock_irqrestore(l, *flags);
-	must(locks_held == 0);
+	must(locks_held == sleeping_held);
 	err = sleep_here(deadline, how);
 	*flags = spin_lock_irqsave(l);
 	list_del(&thread_self()->wait_link);
