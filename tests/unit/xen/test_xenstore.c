@@ -119,7 +119,7 @@ static void answer(const struct xsd_sockmsg *h, const char *data)
 			send(XS_ERROR, h->req_id, "ENOENT", 7);
 		break;
 	case XS_WRITE:
-		snprintf(stored_path, sizeof(stored_path), "%s", data);
+		snprintf(stored_path, sizeof(stored_path), "%.63s", data);
 		stored_len = h->len - strlen(data) - 1;
 		memcpy(stored, data + strlen(data) + 1, stored_len);
 		send(XS_WRITE, h->req_id, "OK", 3);
