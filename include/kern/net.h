@@ -113,22 +113,11 @@ void pkt_free_seg(struct pkt *); /* the struct pkt of pkt_alloc_ext(), for free(
 /* Boot, before any device: the stack and its loopback.  lwip_port.c */
 void net_init(void);
 
-/* The program has gone: wait until its connections have sent everything and
- * the peers have it, but not longer than (max_ns).  Thread context.
- * kernel/net/net_drain.c */
-void net_drain(uint64_t max_ns);
 /*
  * Boot, before the program and after the root is mounted: wait until devices
  * have the addresses they were promised (DHCP; a few seconds at most), and
  * write /etc/resolv.conf.  ifconfig.c
  */
 void net_wait_ready(void);
-
-/*
- * The machine is about to stop: wait until no connection has anything left
- * that the other end has not acknowledged, its end included, but no longer
- * than (max_ns).  Thread context.  lwip_port.c
- */
-void net_drain(uint64_t max_ns);
 
 #endif /* KERN_NET_H */

@@ -15,7 +15,6 @@
 #include "kern/string.h"
 
 #include "lwip/init.h"
-#include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 #include "lwip/timeouts.h"
 
@@ -230,47 +229,6 @@ static void net_thread(void *arg)
 		}
 		net_unlock();
 	}
-}
-
-/* --- the end -------------------------------------------------------------- */
-
-#define DRAIN_LOOK (2 * NSEC_PER_MSEC)
-
-static bool unfinished(const struct tcp_pcb *pcb)
-{
-	switch (pcb->state) {
-	case FIN_WAIT_1:
-	case CLOSING:
-	case LAST_ACK:
-		return true;
-	case ESTABLISHED:
-	case CLOSE_WAIT:
-		return pcb->snd_queuelen || (pcb->flags & TF_CLOSEPEND);
-	default:
-		return false;
-	}
-}
-
-static bool any_unfinished(void)
-{
-	const struct tcp_pcb *pcb;
-	bool any = false;
-
-	net_lock();
-	netchan_drain_pending();
-	for (pcb = tcp_active_pcbs; pcb && !any; pcb = pcb->next)
-		any = unfinished(pcb) && !ip_addr_isloopback(&pcb->local_ip);
-	net_unlock();
-	return any;
-}
-
-/* Nothing tells of an acknowledged FIN: look now and then, for once. */
-void net_drain(uint64_t max_ns)
-{
-	uint64_t end = clock_mono() + max_ns;
-
-	while (any_unfinished() && clock_mono() < end)
-		thread_sleep_until(clock_mono() + DRAIN_LOOK, 0);
 }
 
 /* --- boot ------------------------------------------------------------------- */
