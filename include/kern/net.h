@@ -120,4 +120,11 @@ void net_init(void);
  */
 void net_wait_ready(void);
 
+/*
+ * The machine is about to stop: wait until no connection has anything left
+ * that the other end has not acknowledged, its end included, but no longer
+ * than (max_ns).  Thread context.  net_drain.c
+ */
+void net_drain(uint64_t max_ns);
+
 #endif /* KERN_NET_H */
