@@ -84,6 +84,7 @@ struct inet_tcp {
 	struct tcp_pcb *pcb; /* NULL: none, or it is gone */
 	struct mutex rlock, wlock;
 	struct inet_bytes rxq; /* received, core lock */
+	unsigned rx_room;      /* bytes free behind rxq.tail; core lock */
 	struct inet_bytes rd;  /* taken over by the reader, rlock */
 	unsigned rd_off;       /* bytes of rd.head that are consumed */
 	size_t rd_avail;

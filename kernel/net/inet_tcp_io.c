@@ -15,10 +15,13 @@
 #include "kern/string.h"
 #include "kern/uio.h"
 
-#define TX_CAP     (PAGE_SIZE - sizeof(struct inet_txpage))
-#define TX_BATCH   16u           /* pages filled for one hold of the lock */
-#define RECVED_MAX (TCP_WND / 8) /* the window may shrink by that unsaid */
-#define NOMEM_WAIT (10 * NSEC_PER_MSEC)
+#define TX_CAP        (PAGE_SIZE - sizeof(struct inet_txpage))
+#define TX_BATCH      16u           /* pages filled for one hold of the lock */
+#define RECVED_MAX    (TCP_WND / 8) /* the window may shrink by that unsaid */
+#define GATHER_BELOW  512u
+#define GATHER_BEHIND 4096u
+#define GATHER_SIZE   2000u /* and its header: a 2 KiB slab */
+#define NOMEM_WAIT    (10 * NSEC_PER_MSEC)
 
 /* --- queues of pbufs ----------------------------------------------------------- */
 
@@ -67,9 +70,37 @@ static void bytes_free(struct inet_bytes *q)
 
 /* --- receiving ------------------------------------------------------------------ */
 
+/*
+ * Tiny segments that nobody reads: a window full of them would take a hundred
+ * times its size.  Behind the first few KiB they are put together.
+ */
+static bool rx_gather(struct inet_sock *s, struct pbuf *p)
+{
+	struct inet_tcp *t = &s->tcp;
+	struct pbuf *q = t->rxq.tail;
+	uint16_t n = p->tot_len;
+
+	if (n > GATHER_BELOW || atomic_load(&s->rx_avail) < GATHER_BEHIND)
+		return false;
+	if (!q || t->rx_room < n) {
+		q = pbuf_alloc(PBUF_RAW, GATHER_SIZE, PBUF_RAM);
+		if (!q)
+			return false;
+		q->len = q->tot_len = 0;
+		bytes_append(&t->rxq, q);
+		t->rx_room = GATHER_SIZE;
+	}
+	pbuf_copy_partial(p, (char *)q->payload + q->len, n, 0);
+	q->len = q->tot_len = (uint16_t)(q->len + n);
+	t->rx_room -= n;
+	pbuf_free(p);
+	return true;
+}
+
 err_t inet_tcp_on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e)
 {
 	struct inet_sock *s = arg;
+	size_t n;
 
 	(void)pcb;
 	(void)e;
@@ -79,8 +110,12 @@ err_t inet_tcp_on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t e)
 		inet_notify(s, EPOLLIN | EPOLLRDNORM | EPOLLRDHUP | EPOLLHUP);
 		return ERR_OK;
 	}
-	atomic_fetch_add(&s->rx_avail, p->tot_len);
-	bytes_append(&s->tcp.rxq, p);
+	n = p->tot_len;
+	if (!rx_gather(s, p)) {
+		bytes_append(&s->tcp.rxq, p);
+		s->tcp.rx_room = 0;
+	}
+	atomic_fetch_add(&s->rx_avail, n);
 	inet_notify(s, EPOLLIN | EPOLLRDNORM);
 	return ERR_OK;
 }
@@ -113,6 +148,7 @@ static void rx_look(struct inet_sock *s, struct rx_look *l)
 	if (atomic_load(&s->state) == INET_CONNECTED)
 		tell_recved(s);
 	bytes_splice(&s->tcp.rd, &s->tcp.rxq);
+	s->tcp.rx_room = 0;
 	s->tcp.rd_avail = atomic_load(&s->rx_avail);
 	l->state = atomic_load(&s->state);
 	l->shut = atomic_load(&s->shut);
@@ -318,6 +354,7 @@ void inet_tcp_free_io(struct inet_sock *s)
 
 	bytes_free(&t->rxq);
 	bytes_free(&t->rd);
+	t->rx_room = 0;
 	t->rd_off = 0;
 	t->rd_avail = t->recved = 0;
 	atomic_store(&s->rx_avail, 0);
