@@ -15,6 +15,7 @@
 #include <linux/in6.h>
 
 struct list inet_socks = LIST_INIT(inet_socks);
+static struct list late_list = LIST_INIT(late_list); /* core lock */
 static struct list wake_list = LIST_INIT(wake_list); /* core lock */
 
 /* --- life ------------------------------------------------------------------ */
@@ -33,6 +34,7 @@ struct inet_sock *inet_sock_new(enum inet_kind kind, int domain, unsigned proto)
 	poll_head_init(&s->poll);
 	waitq_init(&s->ev_wait);
 	list_init(&s->wake_link);
+	list_init(&s->late_link);
 	list_init(&s->link);
 	return s;
 }
@@ -57,6 +59,28 @@ void inet_put(struct inet_sock *s)
 	list_del(&s->wake_link);
 	list_del(&s->link);
 	rcu_call(&s->rcu, sock_free);
+}
+
+void inet_put_late(struct inet_sock *s)
+{
+	s->late_puts++;
+	if (list_empty(&s->late_link))
+		list_add_tail(&late_list, &s->late_link);
+}
+
+void inet_put_all_late(void)
+{
+	struct inet_sock *s;
+	unsigned n;
+
+	while (!list_empty(&late_list)) {
+		s = list_entry(late_list.next, struct inet_sock, late_link);
+		list_del(&s->late_link);
+		n = s->late_puts;
+		s->late_puts = 0;
+		while (n--)
+			inet_put(s);
+	}
 }
 
 /* --- readiness --------------------------------------------------------------- */

@@ -130,6 +130,8 @@ struct inet_sock {
 	struct spinlock ev_lock;
 	struct waitq ev_wait;
 	_Atomic unsigned ev_seq;
+	struct list late_link;     /* core lock */
+	unsigned late_puts;
 	struct list wake_link; /* core lock */
 	uint32_t wake_events;
 
@@ -154,6 +156,9 @@ extern struct list inet_socks; /* core lock */
 struct inet_sock *inet_sock_new(enum inet_kind, int domain, unsigned proto);
 void inet_get(struct inet_sock *); /* core lock */
 void inet_put(struct inet_sock *); /* core lock */
+/* The same at net_unlock(): for what lwIP may name once more until then. */
+void inet_put_late(struct inet_sock *);
+void inet_put_all_late(void); /* net_unlock()'s */
 
 /* (s) became ready: tell sleepers and pollers at net_unlock().  Core lock. */
 void inet_notify(struct inet_sock *, uint32_t events);
