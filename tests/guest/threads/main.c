@@ -146,7 +146,7 @@ static void identity(void)
 	sp.sched_priority = 0;
 	show("fifo without", sched_setscheduler(0, SCHED_FIFO, &sp));
 	show("getparam", sched_getparam(0, &sp));
-	show("nice", nice(5));
+	show("setpriority", setpriority(PRIO_PROCESS, 0, 19));
 	show("getpriority", getpriority(PRIO_PROCESS, 0));
 	show("yield", sched_yield());
 }
