@@ -24,7 +24,7 @@ boot() {
 		-device isa-debug-exit,iobase=0x501,iosize=1 \
 		-kernel "$OSV_ELF" ${image:+-initrd "$image"} \
 		-append "debug_exit=0x501 $cmdline" "$@" </dev/null 2>&1 |
-		tr -d '\r'
+		stdbuf -oL tr -d '\r'
 	status=${PIPESTATUS[0]}
 	value=$((status >> 1))
 	if [ "$status" = 124 ] || [ $((status & 1)) = 0 ]; then return "$status"

@@ -1,10 +1,16 @@
-"""usage: client.py ADDRESS (echo|source|sink|quit)..."""
+"""usage: client.py ADDRESS (echo|source|sink|quit)...
+
+ADDRESS may be 127.0.0.1:PORT, forwarded to the guest's port 7."""
 import os, socket, sys, time
+
+host, port = sys.argv[1], 7
+if host.startswith("127."):
+    host, port = host.split(":")
 
 def connect():
     for _ in range(50):
         try:
-            return socket.create_connection((sys.argv[1], 7), timeout=60)
+            return socket.create_connection((host, port), timeout=60)
         except OSError:
             time.sleep(0.2)
     sys.exit("cannot connect")
