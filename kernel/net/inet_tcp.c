@@ -36,7 +36,8 @@ static void pcb_gone(u8_t id, void *arg)
 	atomic_store(&s->tcp.tx_queued, 0);
 	inet_notify(s, EPOLLIN | EPOLLRDNORM | EPOLLOUT | EPOLLWRNORM |
 			   EPOLLHUP | EPOLLRDHUP);
-	inet_put(s);
+	/* When a timer ends a connection, on_error() comes after this. */
+	inet_put_late(s);
 }
 
 static const struct tcp_ext_arg_callbacks pcb_callbacks = { pcb_gone, NULL };

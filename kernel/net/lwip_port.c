@@ -168,6 +168,7 @@ void net_unlock(void)
 	netif_poll_all();
 	nif_flush();
 	arm_timer();
+	inet_put_all_late();
 	/* Whoever is woken will want the lock: do not let him run before. */
 	preempt_disable();
 	inet_wake_all();
