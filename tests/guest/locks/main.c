@@ -22,20 +22,21 @@ static int lock(int fd, int cmd, int type, off_t start, off_t len)
 static void *blocked(void *arg)
 {
 	int fd = open("lock", O_RDWR);
+	long r = lock(fd, F_OFD_SETLKW, F_WRLCK, 0, 0);
 
-	SHOW(lock(fd, F_OFD_SETLKW, F_WRLCK, 0, 0));
-	SHOW(lock(fd, F_OFD_SETLK, F_UNLCK, 0, 0));
+	if (r == 0)
+		r = lock(fd, F_OFD_SETLK, F_UNLCK, 0, 0);
 	close(fd);
-	return NULL;
+	return (void *)r;
 }
 
 static void *blocked_flock(void *arg)
 {
 	int fd = open("lock", O_RDWR);
+	long r = flock(fd, LOCK_EX);
 
-	SHOW(flock(fd, LOCK_EX));
 	close(fd);
-	return NULL;
+	return (void *)r;
 }
 
 int main(void)
@@ -43,6 +44,7 @@ int main(void)
 	int a = open("lock", O_CREAT | O_RDWR, 0600);
 	int b = open("lock", O_RDWR), r = open("lock", O_RDONLY);
 	pthread_t t;
+	void *result;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	SHOW(lock(a, F_SETLK, F_WRLCK, 0, 10));
@@ -67,7 +69,8 @@ int main(void)
 	usleep(30000);
 	printf("unlocking\n");
 	lock(a, F_OFD_SETLK, F_UNLCK, 0, 0);
-	pthread_join(t, NULL);
+	pthread_join(t, &result);
+	SHOW(result);
 
 	SHOW(flock(a, LOCK_SH));
 	SHOW(flock(b, LOCK_SH | LOCK_NB));
@@ -81,7 +84,8 @@ int main(void)
 	usleep(30000);
 	printf("closing\n");
 	close(a); /* gives the lock up */
-	pthread_join(t, NULL);
+	pthread_join(t, &result);
+	SHOW(result);
 	SHOW(flock(b, LOCK_SH | LOCK_NB));
 	unlink("lock");
 	return 0;
