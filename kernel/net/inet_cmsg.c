@@ -2,6 +2,7 @@
 
 #include "inet_dgram.h"
 
+#include "kern/errno.h"
 #include "kern/num.h"
 #include "kern/string.h"
 
@@ -20,19 +21,22 @@ struct cmsg_out {
 	bool truncated;
 };
 
+/* As Linux's put_cmsg(): what does not fit whole is cut, and told. */
 static void cmsg_put(
     struct cmsg_out *o, int level, int type, const void *v, size_t n)
 {
+	size_t room = o->room - o->used;
 	struct cmsg h = { sizeof(h) + n, level, type };
 	size_t whole = ALIGN_UP(h.len, 8ul);
 
-	if (o->room - o->used < h.len) {
+	if (room < h.len)
 		o->truncated = true;
+	if (room < sizeof(h))
 		return;
-	}
+	h.len = MIN(h.len, room);
 	memcpy(o->buf + o->used, &h, sizeof(h));
-	memcpy(o->buf + o->used + sizeof(h), v, n);
-	o->used += MIN(whole, o->room - o->used);
+	memcpy(o->buf + o->used + sizeof(h), v, h.len - sizeof(h));
+	o->used += MIN(whole, room);
 }
 
 static void put_pktinfo(const struct dgram *d, struct cmsg_out *o)
@@ -65,7 +69,7 @@ void inet_cmsg_put(
 {
 	struct cmsg_out o = { m->control, m->controllen, 0, false };
 	const struct inet_opts *opt = &s->opt;
-	int ttl = d->ttl;
+	int ttl = d->ttl, tos = d->tos;
 
 	if (!m->control)
 		o.room = 0;
@@ -79,6 +83,8 @@ void inet_cmsg_put(
 		cmsg_put(&o, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof(ttl));
 	if (opt->recvtos && s->domain == AF_INET)
 		cmsg_put(&o, IPPROTO_IP, IP_TOS, &d->tos, sizeof(d->tos));
+	if (opt->recvtos && s->domain == AF_INET6)
+		cmsg_put(&o, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
 	m->controllen = o.used;
 	if (o.truncated)
 		m->flags |= MSG_CTRUNC;
@@ -107,6 +113,49 @@ static void from_pktinfo6(const void *v, struct dgram_from *from)
 	from->given = !ip_addr_isany(&from->addr);
 }
 
+/* 0, or -EINVAL: an int in [-1, 255]; -1 stands for the socket's own. */
+static int get_byte(const void *v, size_t n, int *out)
+{
+	if (n < sizeof(*out))
+		return -EINVAL;
+	memcpy(out, v, sizeof(*out));
+	return *out < -1 || *out > 255 ? -EINVAL : 0;
+}
+
+static int get_ip(int type, const void *v, size_t n, struct dgram_from *from)
+{
+	switch (type) {
+	case IP_PKTINFO:
+		if (n < sizeof(struct in_pktinfo))
+			return -EINVAL;
+		from_pktinfo(v, from);
+		return 0;
+	case IP_TTL:
+		return get_byte(v, n, &from->ttl);
+	case IP_TOS:
+		return get_byte(v, n, &from->tos);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int get_ip6(int type, const void *v, size_t n, struct dgram_from *from)
+{
+	switch (type) {
+	case IPV6_PKTINFO:
+		if (n < sizeof(struct pktinfo6))
+			return -EINVAL;
+		from_pktinfo6(v, from);
+		return 0;
+	case IPV6_HOPLIMIT:
+		return get_byte(v, n, &from->ttl);
+	case IPV6_TCLASS:
+		return get_byte(v, n, &from->tos);
+	default:
+		return -EINVAL;
+	}
+}
+
 int inet_cmsg_get(const struct sock_msg *m, struct dgram_from *from)
 {
 	const uint8_t *buf = m->control;
@@ -114,19 +163,20 @@ int inet_cmsg_get(const struct sock_msg *m, struct dgram_from *from)
 	struct cmsg h;
 
 	memset(from, 0, sizeof(*from));
+	from->ttl = from->tos = -1;
 	while (buf && m->controllen - at >= sizeof(h)) {
-		size_t n;
+		const void *v = buf + at + sizeof(h);
+		int err = 0;
 
 		memcpy(&h, buf + at, sizeof(h));
 		if (h.len < sizeof(h) || h.len > m->controllen - at)
 			return -EINVAL;
-		n = h.len - sizeof(h);
-		if (h.level == IPPROTO_IP && h.type == IP_PKTINFO &&
-		    n >= sizeof(struct in_pktinfo))
-			from_pktinfo(buf + at + sizeof(h), from);
-		if (h.level == IPPROTO_IPV6 && h.type == IPV6_PKTINFO &&
-		    n >= sizeof(struct pktinfo6))
-			from_pktinfo6(buf + at + sizeof(h), from);
+		if (h.level == IPPROTO_IP)
+			err = get_ip(h.type, v, h.len - sizeof(h), from);
+		else if (h.level == IPPROTO_IPV6)
+			err = get_ip6(h.type, v, h.len - sizeof(h), from);
+		if (err)
+			return err;
 		at += MIN(ALIGN_UP(h.len, 8ul), m->controllen - at);
 	}
 	return 0;

@@ -477,6 +477,25 @@ static err_t send_raw(struct inet_sock *s, struct pbuf *p, const ip_addr_t *to)
 	return to ? raw_sendto(s->dg.raw, p, to) : raw_send(s->dg.raw, p);
 }
 
+/* With the TTL and TOS that a control message asked for. */
+static err_t send_as(struct inet_sock *s, struct pbuf *p, const ip_addr_t *to,
+    uint16_t port, const struct dgram_from *from)
+{
+	struct ip_pcb *pcb = (struct ip_pcb *)s->dg.udp;
+	u8_t ttl = pcb->ttl, tos = pcb->tos;
+	err_t e;
+
+	if (from->ttl >= 0)
+		pcb->ttl = (u8_t)from->ttl;
+	if (from->tos >= 0)
+		pcb->tos = (u8_t)from->tos;
+	e = s->kind == INET_UDP ? send_udp(s, p, to, port, from)
+				: send_raw(s, p, to);
+	pcb->ttl = ttl;
+	pcb->tos = tos;
+	return e;
+}
+
 static bool is_broadcast(const ip_addr_t *to)
 {
 	struct netif *n;
@@ -491,7 +510,6 @@ static int send_locked(struct inet_sock *s, struct pbuf *p, ip_addr_t *to,
     uint16_t port, const struct dgram_from *from)
 {
 	int err = inet_take_error(s);
-	err_t e;
 
 	if (err)
 		return err;
@@ -508,9 +526,7 @@ static int send_locked(struct inet_sock *s, struct pbuf *p, ip_addr_t *to,
 		return err;
 	if (to)
 		any_is_loopback(to);
-	e = s->kind == INET_UDP ? send_udp(s, p, to, port, from)
-				: send_raw(s, p, to);
-	return inet_errno(e);
+	return inet_errno(send_as(s, p, to, port, from));
 }
 
 static int import_target(struct inet_sock *s, const struct sock_msg *m,

@@ -14,11 +14,12 @@ struct dgram {
 	uint8_t ifindex, ttl, tos;
 };
 
-/* Source address and device that the program asks for. */
+/* What a control message asks of one datagram. */
 struct dgram_from {
 	bool given;
 	ip_addr_t addr;
 	unsigned ifindex;
+	int ttl, tos; /* -1: the socket's */
 };
 
 /* Into m->control, what the options ask for about (d). */

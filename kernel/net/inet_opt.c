@@ -634,12 +634,14 @@ static int set_ip6(struct inet_sock *s, int opt, const void *p, unsigned len)
 	case IPV6_RECVHOPLIMIT:
 		o->recvttl = v != 0;
 		return 0;
+	case IPV6_RECVTCLASS:
+		o->recvtos = v != 0;
+		return 0;
 	case IPV6_TCLASS:
 		o->tos = v < 0 ? 0 : (uint8_t)v;
 		return 0;
 	case IPV6_MTU_DISCOVER:
 	case IPV6_RECVERR:
-	case IPV6_RECVTCLASS:
 	case IPV6_DONTFRAG:
 	case IPV6_MTU:
 	case IPV6_CHECKSUM:
@@ -677,6 +679,12 @@ static int get_ip6(struct inet_sock *s, int opt, void *p, unsigned *len)
 		break;
 	case IPV6_TCLASS:
 		v = o->tos;
+		break;
+	case IPV6_RECVTCLASS:
+		v = o->recvtos;
+		break;
+	case IPV6_RECVHOPLIMIT:
+		v = o->recvttl;
 		break;
 	case IPV6_MTU:
 		v = 1500;
