@@ -20,6 +20,10 @@
 #include <xen/sched.h>
 #include <xen/version.h>
 
+#define LARGE_PAGE (2ul << 20)
+/* More than the pages of a guest that are not in its map: console, store, ... */
+#define SPECIAL_BYTES (64 * PAGE_SIZE)
+
 /* Xen puts its own page in the place of this one. */
 static uint8_t shared_page[4096] ALIGNED(4096);
 struct shared_info *const xen_shared = (void *)shared_page;
@@ -100,6 +104,60 @@ static void memory_map_get(void)
 	}
 }
 
+/* The RAM at the highest address, NULL: none. */
+static struct boot_mem *highest_ram(void)
+{
+	struct boot_mem *top = NULL;
+
+	for (unsigned i = 0; i < boot_info.nmem; i++) {
+		struct boot_mem *m = &boot_info.mem[i];
+
+		if (m->type == BOOT_MEM_RAM && m->len != 0 &&
+		    (!top || m->pa > top->pa))
+			top = m;
+	}
+	return top;
+}
+
+static uint64_t ram_bytes(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < boot_info.nmem; i++) {
+		if (boot_info.mem[i].type == BOOT_MEM_RAM)
+			sum += boot_info.mem[i].len;
+	}
+	return sum;
+}
+
+/*
+ * When "maxmem" is above "memory" the map shows maxmem, but there is only as
+ * much behind it as "memory" says (populate on demand): Xen ends a domain that
+ * touches more.  So the top is left alone.  Some pages are counted that the
+ * map does not show, and Xen fills in whole large pages.
+ */
+static void memory_trim(void)
+{
+	domid_t self = DOMID_SELF;
+	int pages = hypercall_memory(XENMEM_current_reservation, &self);
+	uint64_t ram = ram_bytes(), excess, cut;
+	struct boot_mem *top;
+
+	if (pages <= 0 || (uint64_t)pages * PAGE_SIZE >= ram)
+		return;
+	excess = ram - (uint64_t)pages * PAGE_SIZE + SPECIAL_BYTES;
+	while (excess != 0 && (top = highest_ram()) != NULL) {
+		uint64_t end = top->pa + top->len;
+
+		cut = end - MIN(excess, top->len);
+		cut = MAX(ALIGN_DOWN(cut, LARGE_PAGE), top->pa);
+		excess -= MIN(excess, end - cut);
+		top->len = cut - top->pa;
+	}
+	log_info("xen: %lu of %lu MiB of memory are there",
+	    (unsigned long)(ram_bytes() >> 20), (unsigned long)(ram >> 20));
+}
+
 static int early(uint32_t cpuid_base)
 {
 	uint32_t r[4];
@@ -115,6 +173,7 @@ static int early(uint32_t cpuid_base)
 	xencons_early();
 	xenstore_early();
 	memory_map_get();
+	memory_trim();
 	if (xen_tsc_hz() != 0)
 		tsc_set_hz(xen_tsc_hz());
 	return 0;
