@@ -53,6 +53,7 @@ struct rwlock {
 	struct spinlock lock;
 	int readers;            /* -1: a writer */
 	bool handoff;           /* the first waiter has waited long enough */
+	unsigned passed;        /* how many did not wait while others did */
 	struct list waiters;
 };
 

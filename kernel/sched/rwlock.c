@@ -2,11 +2,14 @@
  * Whoever runs may take the lock while it is free, even if others have been
  * woken for it: a sleeper that is handed the lock holds up everybody until it
  * runs.  But a waiter at the head of the queue that was woken and found the
- * lock taken again is handed it next (handoff), so nobody starves.
+ * lock taken again is handed it next (handoff), so nobody starves.  Nor does a
+ * writer that is not even woken, since readers overlap: only so many may pass.
  */
 
 #include "kern/panic.h"
 #include "sched_int.h"
+
+#define PASS_MAX 16
 
 struct rw_waiter {
 	struct list link;
@@ -41,6 +44,7 @@ static void hand_over(struct rwlock *l)
 	struct rw_waiter *w;
 
 	l->handoff = false;
+	l->passed = 0;
 	while ((w = first_waiter(l)) != NULL && can_take(l, w->write)) {
 		struct thread *t = w->thread;
 
@@ -85,7 +89,20 @@ static bool try_again(struct rwlock *l, struct rw_waiter *w)
 	list_del(&w->link);
 	take(l, w->write);
 	l->handoff = false;
+	if (first)
+		l->passed = 0;
 	wake_first(l);
+	return true;
+}
+
+/* Without waiting, even if others do. */
+static bool take_at_once(struct rwlock *l, bool write)
+{
+	if (l->handoff || !can_take(l, write))
+		return false;
+	take(l, write);
+	if (first_waiter(l) && ++l->passed == PASS_MAX)
+		l->handoff = true;
 	return true;
 }
 
@@ -94,8 +111,7 @@ static void rwlock_take(struct rwlock *l, bool write)
 	struct rw_waiter w = { .thread = thread_self(), .write = write };
 	unsigned long flags = spin_lock_irqsave(&l->lock);
 
-	if (!l->handoff && can_take(l, write)) {
-		take(l, write);
+	if (take_at_once(l, write)) {
 		spin_unlock_irqrestore(&l->lock, flags);
 		return;
 	}

@@ -186,6 +186,56 @@ static void test_rwlock(void **state)
 	assert_true(list_empty(&rw.waiters));
 }
 
+/*
+ * Threads 1 and 2 read by turns, each until the other one reads, so that the
+ * lock is never free; thread 0 must be able to write all the same.
+ */
+static _Atomic unsigned reads[3];
+static _Atomic bool reads_end, written;
+static unsigned reads_before, reads_after;
+
+static void wait_for_other(size_t other, unsigned seen)
+{
+	for (unsigned i = 0; i < 1000 && reads[other] == seen; i++)
+		sched_yield();
+}
+
+static void overlap(size_t arg)
+{
+	if (arg == 0) {
+		while (!reads[1] || !reads[2])
+			sched_yield();
+		reads_before = reads[1];
+		rwlock_write(&rw);
+		reads_after = reads[1];
+		written = true;
+		rwlock_unlock(&rw);
+		return;
+	}
+	while (arg == 2 && !reads[1])
+		sched_yield();
+	while (!written && !reads_end) {
+		unsigned seen;
+
+		rwlock_read(&rw);
+		seen = reads[3 - arg];
+		if (++reads[arg] == 20 * ROUNDS)
+			reads_end = true;
+		if (!written)
+			wait_for_other(3 - arg, seen);
+		rwlock_unlock(&rw);
+	}
+}
+
+static void test_rwlock_writer(void **state)
+{
+	(void)state;
+	rwlock_init(&rw);
+	run_threads(3, overlap);
+	assert_false(reads_end);
+	assert_true(reads_after - reads_before < ROUNDS);
+}
+
 /* Threads 1 and up push their nodes; thread 0 takes them. */
 #define PUSHERS 4
 
@@ -234,6 +284,7 @@ int main(void)
 		cmocka_unit_test(test_waitq_mutex),
 		cmocka_unit_test(test_interrupt),
 		cmocka_unit_test(test_rwlock),
+		cmocka_unit_test(test_rwlock_writer),
 		cmocka_unit_test(test_incoming),
 	};
 
