@@ -27,7 +27,7 @@ static bool have_s5;
 static uint8_t s5_type[2];
 static volatile uint8_t *reset_reg, *sleep_reg, *ged_event;
 
-/* --- being asked to stop --------------------------------------------------- */
+/* --- being asked to stop ------------------------------------------------- */
 
 static void sci_irq(void *arg)
 {
@@ -84,7 +84,7 @@ static void ged_init(const uint8_t *dsdt, size_t len)
 		irq_gsi_attach(gsi, false, false, ged_irq, NULL);
 }
 
-/* --- stopping -------------------------------------------------------------- */
+/* --- stopping ------------------------------------------------------------ */
 
 static volatile uint8_t *gas_map(const struct acpi_gas *g)
 {

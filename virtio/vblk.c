@@ -47,7 +47,7 @@ struct vblk {
 	struct work resize;
 };
 
-/* --- requests -------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------ */
 
 static const uint32_t vblk_type[] = {
 	[BLK_READ] = VIRTIO_BLK_T_IN,
@@ -151,7 +151,7 @@ static const struct blk_ops vblk_ops = {
 	.kick = vblk_kick,
 };
 
-/* --- completions ----------------------------------------------------------- */
+/* --- completions --------------------------------------------------------- */
 
 /* (len) as the device gave it; legacy devices are known to get it wrong. */
 static int cmd_status(const struct vblk *vb, struct vblk_cmd *cmd, uint32_t len)
@@ -212,7 +212,7 @@ static void vblk_irq(void *arg)
 		virtio_fail(q->vb->vd, fault);
 }
 
-/* --- configuration --------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------- */
 
 #define CONFIG_GET(vd, field, out)                                            \
 	virtio_config_get(vd, offsetof(struct virtio_blk_config, field), out, \
@@ -317,7 +317,7 @@ static void vblk_config_changed(struct virtio_dev *vd)
 	work_queue(&vb->resize);
 }
 
-/* --- attaching ------------------------------------------------------------- */
+/* --- attaching ----------------------------------------------------------- */
 
 static int queue_create(struct vblk *vb, unsigned i)
 {

@@ -39,7 +39,7 @@ struct vcons {
 	uint32_t tx_free; /* bits */
 };
 
-/* --- output ---------------------------------------------------------------- */
+/* --- output -------------------------------------------------------------- */
 
 static bool tx_enter(struct vcons *vc)
 {
@@ -116,7 +116,7 @@ static void vcons_write(struct console *con, const char *s, size_t n)
 	irq_restore(flags);
 }
 
-/* --- input ----------------------------------------------------------------- */
+/* --- input --------------------------------------------------------------- */
 
 static void rx_give(struct vcons *vc, struct vcons_buf *b)
 {
@@ -173,7 +173,7 @@ static void rx_irq(void *arg)
 		virtio_fail(vc->vd, vc->rx->fault);
 }
 
-/* --- attaching ------------------------------------------------------------- */
+/* --- attaching ----------------------------------------------------------- */
 
 static void vcons_free(struct vcons *vc)
 {

@@ -23,7 +23,7 @@
 	virtio_config_get(vd, offsetof(struct virtio_net_config, field), out, \
 	    sizeof(*(out)))
 
-/* --- configuration --------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------- */
 
 static int read_mac(struct vnet *vn)
 {
@@ -114,7 +114,7 @@ static void vnet_config_changed(struct virtio_dev *vd)
 	work_queue(&vn->link_work);
 }
 
-/* --- the control queue ----------------------------------------------------- */
+/* --- the control queue --------------------------------------------------- */
 
 /* Thread context, at attach: there is nothing else in the queue. */
 static int set_pairs(struct vnet *vn)
@@ -142,7 +142,7 @@ static int set_pairs(struct vnet *vn)
 	return READ_ONCE(vn->ctrl_cmd.ack) == VIRTIO_NET_OK ? 0 : -EIO;
 }
 
-/* --- open and stop --------------------------------------------------------- */
+/* --- open and stop ------------------------------------------------------- */
 
 static int vnet_open(struct net_dev *nd)
 {
@@ -179,7 +179,7 @@ static const struct net_ops vnet_ops = {
 	.rx_arm = vnet_rx_arm,
 };
 
-/* --- attaching ------------------------------------------------------------- */
+/* --- attaching ----------------------------------------------------------- */
 
 static int negotiate(struct vnet *vn)
 {

@@ -16,7 +16,7 @@
 
 #define REFILL_DELAY (10 * NSEC_PER_MSEC)
 
-/* --- buffers --------------------------------------------------------------- */
+/* --- buffers ------------------------------------------------------------- */
 
 /* The header goes into the headroom, so that the data lies at (data). */
 static int post(struct vnet_rxq *rq, struct pkt *p)
@@ -67,7 +67,7 @@ static void refill_timer(struct timer *t)
 		net_rx_ready(&rq->vn->nd, rq->index);
 }
 
-/* --- packets --------------------------------------------------------------- */
+/* --- packets ------------------------------------------------------------- */
 
 static bool set_gso(
     const struct vnet *vn, struct pkt *p, const struct virtio_net_hdr_v1 *h)
@@ -223,7 +223,7 @@ static void rx_irq(void *arg)
 		net_rx_ready(&rq->vn->nd, rq->index);
 }
 
-/* --- creating -------------------------------------------------------------- */
+/* --- creating ------------------------------------------------------------ */
 
 int vnet_rxq_create(struct vnet *vn, unsigned pair)
 {

@@ -143,7 +143,7 @@ static void tx_irq(void *arg)
 		virtio_fail(vn->vd, fault);
 }
 
-/* --- creating -------------------------------------------------------------- */
+/* --- creating ------------------------------------------------------------ */
 
 int vnet_txq_create(struct vnet *vn, unsigned pair)
 {

@@ -21,9 +21,16 @@ struct trapframe;
 #define APP_WORK_SIGNAL 1u /* look for a signal to deliver */
 #define APP_WORK_EXIT   2u /* the thread must go */
 
-enum app_fault { APP_FAULT_PAGE, APP_FAULT_DIVIDE, APP_FAULT_OPCODE,
-	APP_FAULT_FPU, APP_FAULT_ALIGN, APP_FAULT_GP, APP_FAULT_BREAK,
-	APP_FAULT_DEBUG };
+enum app_fault {
+	APP_FAULT_PAGE,
+	APP_FAULT_DIVIDE,
+	APP_FAULT_OPCODE,
+	APP_FAULT_FPU,
+	APP_FAULT_ALIGN,
+	APP_FAULT_GP,
+	APP_FAULT_BREAK,
+	APP_FAULT_DEBUG
+};
 
 struct app_ops {
 	/* tf->rax is the number on entry and the result on return. */
@@ -36,8 +43,8 @@ struct app_ops {
 	 * been through vm_fault() already; (err) is its result, (addr) the
 	 * address.  Makes a signal frame or ends the program.
 	 */
-	void (*fault)(struct trapframe *, enum app_fault, uintptr_t addr,
-	    int err);
+	void (*fault)(
+	    struct trapframe *, enum app_fault, uintptr_t addr, int err);
 };
 
 extern const struct app_ops *app_ops;

@@ -19,8 +19,8 @@
 struct thread;
 struct cpu;
 
-#define USER_MIN 0x10000ul         /* below: always faults */
-#define USER_MAX 0x7ffffffff000ul  /* first address past the lower half */
+#define USER_MIN 0x10000ul        /* below: always faults */
+#define USER_MAX 0x7ffffffff000ul /* first address past the lower half */
 
 /* --- interrupts -------------------------------------------------------- */
 
@@ -85,12 +85,12 @@ int irq_vector_alloc(unsigned cpu, irq_fn fn, void *arg);
 /* Returns when no handler of it runs any more.  Thread context. */
 void irq_vector_free(unsigned cpu, unsigned vector);
 /* What a device must write to raise (vector) on (cpu). */
-void irq_msi_message(unsigned cpu, unsigned vector, uint64_t *addr,
-    uint32_t *data);
+void irq_msi_message(
+    unsigned cpu, unsigned vector, uint64_t *addr, uint32_t *data);
 
 /* A line of the I/O APIC (gsi), shared if (level); 0 or -errno. */
-int irq_gsi_attach(unsigned gsi, bool level, bool active_low, irq_fn fn,
-    void *arg);
+int irq_gsi_attach(
+    unsigned gsi, bool level, bool active_low, irq_fn fn, void *arg);
 void irq_gsi_detach(unsigned gsi, irq_fn fn, void *arg);
 
 /* --- cpus -------------------------------------------------------------- */
@@ -157,8 +157,8 @@ int user_load32(const uint32_t *user, uint32_t *out) MUST_CHECK;
 int user_load32_nofault(const uint32_t *user, uint32_t *out) MUST_CHECK;
 int user_store32(uint32_t *user, uint32_t v) MUST_CHECK;
 /* *out is what was there; the exchange happened if *out == old. */
-int user_cmpxchg32(uint32_t *user, uint32_t old, uint32_t new, uint32_t *out)
-    MUST_CHECK;
+int user_cmpxchg32(
+    uint32_t *user, uint32_t old, uint32_t new, uint32_t *out) MUST_CHECK;
 
 static inline bool user_range_ok(const void *p, size_t n)
 {
@@ -186,11 +186,11 @@ static inline bool trapframe_is_app(const struct trapframe *tf)
 
 /* Per-thread state of the processor, in struct thread. */
 struct arch_thread {
-	uint64_t rsp;        /* saved kernel stack pointer while switched out */
+	uint64_t rsp; /* saved kernel stack pointer while switched out */
 	uint64_t kstack_top;
 	uint64_t fs_base;
-	void *fpu;           /* NULL for a kernel thread */
-	bool in_app_fpu;     /* arch's own bookkeeping */
+	void *fpu;       /* NULL for a kernel thread */
+	bool in_app_fpu; /* arch's own bookkeeping */
 };
 
 size_t fpu_state_size(void);
@@ -232,7 +232,7 @@ struct pgtable; /* opaque: physical root */
 #define PT_NONE     16u /* keeps the page, but every access faults */
 
 /* Present is implied.  Sizes are 4 KiB or 2 MiB ((size) says). */
-struct pgtable *pgtable_create(void); /* shares the upper half */
+struct pgtable *pgtable_create(void);   /* shares the upper half */
 void pgtable_destroy(struct pgtable *); /* frees tables, not pages */
 struct pgtable *pgtable_kernel(void);
 int pt_map(struct pgtable *, uintptr_t va, uint64_t pa, size_t size,
@@ -247,8 +247,8 @@ bool pt_lookup(struct pgtable *, uintptr_t va, uint64_t *pa, size_t *size,
  * by skipping tables that are not there; (end) when there is none. */
 uintptr_t pt_next(struct pgtable *, uintptr_t va, uintptr_t end);
 /* Clear the accessed or dirty bits of [va, va + len). */
-void pt_clean(struct pgtable *, uintptr_t va, size_t len, bool accessed,
-    bool dirty);
+void pt_clean(
+    struct pgtable *, uintptr_t va, size_t len, bool accessed, bool dirty);
 /* Forget translations on all cpus that may hold them.  Interrupts on, no
  * spinlock held (it waits for the other cpus). */
 void pt_flush(struct pgtable *, uintptr_t va, size_t len);

@@ -94,15 +94,15 @@ extern void (*blk_dev_event)(struct blk_dev *, bool added);
 /* For file systems and /dev.  Thread context. */
 struct blk_dev *blk_dev_get(const char *name); /* with a use count */
 void blk_dev_put(struct blk_dev *);
-struct blk_dev *blk_dev_nth(unsigned n);       /* likewise; NULL past the end */
+struct blk_dev *blk_dev_nth(unsigned n); /* likewise; NULL past the end */
 /* Checks bounds, alignment and read-only; -EIO, -EROFS, -EINVAL at once, else
  * done() is called. */
 int blk_submit(struct blk_dev *, struct blk_req *);
 /* Any length and kernel address; bounce-free for direct-map memory. */
 int blk_rw(struct blk_dev *, enum blk_op, uint64_t sector, void *, size_t len);
 /* (n) pages of the direct map, one after the other on the disk. */
-int blk_rw_pages(struct blk_dev *, enum blk_op, uint64_t sector, void **pages,
-    unsigned n);
+int blk_rw_pages(
+    struct blk_dev *, enum blk_op, uint64_t sector, void **pages, unsigned n);
 int blk_flush(struct blk_dev *);
 
 #endif /* KERN_BLK_H */

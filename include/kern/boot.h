@@ -10,12 +10,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOOT_MEM_MAX    64
-#define BOOT_MODULE_MAX 8
+#define BOOT_MEM_MAX     64
+#define BOOT_MODULE_MAX  8
 #define BOOT_CMDLINE_MAX 4096
 
-enum boot_mem_type { BOOT_MEM_RAM = 1, BOOT_MEM_RESERVED, BOOT_MEM_ACPI,
-	BOOT_MEM_NVS, BOOT_MEM_UNUSABLE };
+enum boot_mem_type {
+	BOOT_MEM_RAM = 1,
+	BOOT_MEM_RESERVED,
+	BOOT_MEM_ACPI,
+	BOOT_MEM_NVS,
+	BOOT_MEM_UNUSABLE
+};
 
 struct boot_mem {
 	uint64_t pa, len;
@@ -33,7 +38,7 @@ struct boot_info {
 	unsigned nmem;
 	struct boot_module module[BOOT_MODULE_MAX];
 	unsigned nmodule;
-	uint64_t rsdp_pa; /* 0: none */
+	uint64_t rsdp_pa;   /* 0: none */
 	uint64_t entry_tsc; /* TSC at the first instruction, for --bootchart */
 };
 

@@ -5,40 +5,40 @@
 
 #include <stddef.h>
 
-#define likely(x)   __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
+#define likely(x)         __builtin_expect(!!(x), 1)
+#define unlikely(x)       __builtin_expect(!!(x), 0)
 
-#define PACKED           __attribute__((packed))
-#define ALIGNED(n)       __attribute__((aligned(n)))
-#define SECTION(s)       __attribute__((section(s)))
-#define USED             __attribute__((used))
-#define UNUSED           __attribute__((unused))
-#define NOINLINE         __attribute__((noinline))
-#define WEAK             __attribute__((weak))
-#define COLD             __attribute__((cold))
-#define MUST_CHECK       __attribute__((warn_unused_result))
+#define PACKED            __attribute__((packed))
+#define ALIGNED(n)        __attribute__((aligned(n)))
+#define SECTION(s)        __attribute__((section(s)))
+#define USED              __attribute__((used))
+#define UNUSED            __attribute__((unused))
+#define NOINLINE          __attribute__((noinline))
+#define WEAK              __attribute__((weak))
+#define COLD              __attribute__((cold))
+#define MUST_CHECK        __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
-#define CACHE_LINE 64
+#define CACHE_LINE        64
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a)     (sizeof(a) / sizeof((a)[0]))
 
 #define container_of(ptr, type, member) \
-	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* One load or store of memory that another cpu or domain may change. */
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
-#define barrier() __asm__ volatile("" ::: "memory")
+#define barrier()        __asm__ volatile("" ::: "memory")
 
 /*
  * Put &(obj) on the linker set (set).  The section holds pointers, not
  * structs, so that no alignment padding can appear between entries; its
  * bounds set_start and set_end are named in kernel.lds.
  */
-#define LINKER_SET_ADD(set, type, obj)                        \
-	static const type *const set##_entry_##obj            \
+#define LINKER_SET_ADD(set, type, obj)             \
+	static const type *const set##_entry_##obj \
 	    __attribute__((section(#set), used)) = &(obj)
 
 #endif /* KERN_COMPILER_H */

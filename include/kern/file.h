@@ -27,25 +27,27 @@ struct thread;
  */
 struct file_ops {
 	/* (*off) is advanced; it is the file's position or pread's offset. */
-	long (*read)(struct file *, struct uio *, uint64_t *off); /* -EINVAL */
+	long (*read)(struct file *, struct uio *, uint64_t *off);  /* -EINVAL */
 	long (*write)(struct file *, struct uio *, uint64_t *off); /* -EINVAL */
 	/* Without it lseek and pread answer -ESPIPE. */
 	int64_t (*seek)(struct file *, int64_t off, int whence);
-	long (*ioctl)(struct file *, unsigned req, unsigned long arg); /* -ENOTTY */
+	long (*ioctl)(
+	    struct file *, unsigned req, unsigned long arg); /* -ENOTTY */
 	/* Events ready now (EPOLLIN...); registers (pe) first. */
 	uint32_t (*poll)(struct file *, struct poll_entry *pe); /* IN|OUT */
 	int (*fsync)(struct file *, bool data_only);            /* -EINVAL */
-	int (*stat)(struct file *, struct stat *);  /* vnode's, or anonymous */
+	int (*stat)(struct file *, struct stat *); /* vnode's, or anonymous */
 	/* The object to map, with a reference. */
 	int (*mmap)(struct file *, unsigned prot, bool shared,
-	    struct vm_object **);                           /* -ENODEV */
-	int (*truncate)(struct file *, uint64_t len);       /* -EINVAL */
+	    struct vm_object **);                     /* -ENODEV */
+	int (*truncate)(struct file *, uint64_t len); /* -EINVAL */
 	int (*fallocate)(struct file *, int mode, uint64_t off,
-	    uint64_t len);                                  /* -EOPNOTSUPP */
+	    uint64_t len); /* -EOPNOTSUPP */
 	/* getdents: calls emit() until it returns false; *off is the cookie */
 	int (*readdir)(struct file *, uint64_t *off,
 	    bool (*emit)(void *arg, const char *name, size_t len, uint64_t ino,
-	        uint8_t type, uint64_t next), void *arg);   /* -ENOTDIR */
+		uint8_t type, uint64_t next),
+	    void *arg); /* -ENOTDIR */
 	/* "socket:[12]", "anon_inode:[eventpoll]" for /proc/self/fd */
 	int (*path)(struct file *, char *buf, size_t n);
 	void (*release)(struct file *); /* last reference; required */
@@ -58,9 +60,9 @@ struct file {
 	struct mutex pos_lock;
 	uint64_t pos;
 	/* With references, which go after release(). */
-	struct vnode *vnode;    /* NULL: pipe, socket, anonymous */
-	struct dentry *dentry;  /* NULL likewise; for paths and *at() */
-	void *priv;             /* the implementation's */
+	struct vnode *vnode;     /* NULL: pipe, socket, anonymous */
+	struct dentry *dentry;   /* NULL likewise; for paths and *at() */
+	void *priv;              /* the implementation's */
 	struct list epoll_items; /* kernel/fs/epoll.c */
 	struct spinlock epoll_lock;
 };
@@ -100,7 +102,7 @@ struct fdtable *fdtable_copy(struct fdtable *); /* NULL: no memory */
 void fdtable_get(struct fdtable *);
 void fdtable_put(struct fdtable *);
 
-#define FD_MAX_DEFAULT 1024        /* RLIMIT_NOFILE, soft */
+#define FD_MAX_DEFAULT 1024 /* RLIMIT_NOFILE, soft */
 #define FD_MAX_LIMIT   (1u << 20)
 
 /* With a reference; NULL: -EBADF. */
@@ -108,10 +110,10 @@ struct file *fd_get(int fd);
 /* Takes over the reference.  The lowest free descriptor from (from) on, or
  * -EMFILE (the file is still the caller's). */
 int fd_install(struct file *, bool cloexec, int from);
-int fd_close(int fd);                               /* -EBADF */
+int fd_close(int fd); /* -EBADF */
 /* The same at (fd); closes what was there.  -EBADF: above the limit. */
 int fd_dup_to(struct file *, int fd, bool cloexec);
-int fd_get_flags(int fd);                           /* FD_CLOEXEC */
+int fd_get_flags(int fd); /* FD_CLOEXEC */
 int fd_set_flags(int fd, int flags);
 void fd_set_limit(unsigned max);
 unsigned fd_limit(void);

@@ -15,7 +15,10 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(name) { &(name), &(name) }
+#define LIST_INIT(name)          \
+	{                        \
+		&(name), &(name) \
+	}
 
 static inline void list_init(struct list *l)
 {
@@ -60,16 +63,16 @@ static inline void list_del(struct list *e)
 #define list_first(head, type, member) \
 	(list_empty(head) ? NULL : list_entry((head)->next, type, member))
 
-#define list_foreach(pos, head, member)                                  \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member);   \
-	     &pos->member != (head);                                     \
+#define list_foreach(pos, head, member)                                \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member); \
+	     &pos->member != (head);                                   \
 	     pos = list_entry(pos->member.next, __typeof__(*pos), member))
 
 /* (pos) may be removed in the body. */
-#define list_foreach_safe(pos, tmp, head, member)                        \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member),   \
+#define list_foreach_safe(pos, tmp, head, member)                         \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member),    \
 	    tmp = list_entry(pos->member.next, __typeof__(*pos), member); \
-	     &pos->member != (head); pos = tmp,                          \
+	     &pos->member != (head); pos = tmp,                           \
 	    tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
 
 #endif /* KERN_LIST_H */

@@ -20,7 +20,10 @@ struct thread;
 struct spinlock {
 	_Atomic unsigned next, owner; /* kernel/sched's: 1 while it is held */
 };
-#define SPINLOCK_INIT { 0, 0 }
+#define SPINLOCK_INIT \
+	{             \
+		0, 0  \
+	}
 
 void spin_lock(struct spinlock *);
 void spin_unlock(struct spinlock *);
@@ -37,7 +40,10 @@ struct mutex {
 	struct spinlock lock;           /* protects waiters */
 	struct list waiters;
 };
-#define MUTEX_INIT(m) { NULL, SPINLOCK_INIT, LIST_INIT((m).waiters) }
+#define MUTEX_INIT(m)                                       \
+	{                                                   \
+		NULL, SPINLOCK_INIT, LIST_INIT((m).waiters) \
+	}
 
 void mutex_init(struct mutex *);
 void mutex_lock(struct mutex *);
@@ -51,9 +57,8 @@ bool mutex_held(const struct mutex *); /* by the caller */
  */
 struct rwlock {
 	struct spinlock lock;
-	int readers;            /* -1: a writer */
-	bool handoff;           /* the first waiter has waited long enough */
-	unsigned passed;        /* how many did not wait while others did */
+	int readers;  /* -1: a writer */
+	bool handoff; /* the first waiter has waited long enough */
 	struct list waiters;
 };
 

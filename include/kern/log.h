@@ -29,11 +29,11 @@ size_t log_read(char *buf, size_t n);
 #define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)
 
 /* The first time only, for each place in the source. */
-#define log_once(level, ...)                                              \
-	do {                                                              \
-		static bool logged_;                                      \
+#define log_once(level, ...)                                                \
+	do {                                                                \
+		static bool logged_;                                        \
 		if (!__atomic_exchange_n(&logged_, true, __ATOMIC_RELAXED)) \
-			log_write(level, __VA_ARGS__);                    \
+			log_write(level, __VA_ARGS__);                      \
 	} while (0)
 
 #endif /* KERN_LOG_H */

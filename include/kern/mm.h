@@ -13,13 +13,13 @@ struct cpu;
 
 typedef uint64_t paddr_t;
 
-#define PAGE_SHIFT      12
-#define PAGE_SIZE       (1ul << PAGE_SHIFT)
-#define PAGE_SIZE_2M    (1ul << 21)
-#define PAGE_ORDER_MAX  10 /* 4 MiB */
+#define PAGE_SHIFT     12
+#define PAGE_SIZE      (1ul << PAGE_SHIFT)
+#define PAGE_SIZE_2M   (1ul << 21)
+#define PAGE_ORDER_MAX 10 /* 4 MiB */
 
-#define PAGE_ZERO   1u
-#define PAGE_ATOMIC 2u /* do not call shrinkers: event context, or a lock */
+#define PAGE_ZERO      1u
+#define PAGE_ATOMIC    2u /* do not call shrinkers: event context, or a lock */
 
 /*
  * 2^order pages, aligned to their size, at their address in the direct map;
@@ -63,9 +63,9 @@ void *vmalloc(size_t) MUST_CHECK;
 void vfree(void *);
 
 struct mm_stats {
-	uint64_t total, free;          /* bytes */
+	uint64_t total, free; /* bytes */
 	uint64_t slab, kstacks, page_tables;
-	uint64_t anon, file_cache;     /* kept by vm and the page cache */
+	uint64_t anon, file_cache; /* kept by vm and the page cache */
 };
 void mm_stats(struct mm_stats *);
 /* Count (delta) bytes of page cache. */

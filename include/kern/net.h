@@ -24,22 +24,23 @@ struct pkt {
 	uint8_t *head;
 	uint8_t *data;
 	uint16_t cap;
-	uint16_t len;          /* this segment */
-	uint16_t nseg;         /* first segment only: segments in the chain */
-	uint16_t flags;        /* first segment only */
-#define PKT_CSUM_VALID   0x0001 /* rx: L4 checksum known good, or not needed */
-#define PKT_CSUM_PARTIAL 0x0002 /* tx: the device fills the L4 checksum; rx: it
+	uint16_t len;         /* this segment */
+	uint16_t nseg;        /* first segment only: segments in the chain */
+	uint16_t flags;       /* first segment only */
+#define PKT_CSUM_VALID 0x0001 /* rx: L4 checksum known good, or not needed */
+#define PKT_CSUM_PARTIAL \
+	0x0002 /* tx: the device fills the L4 checksum; rx: it
                                  * was never filled, the data is good */
-#define PKT_TSO4         0x0004
-#define PKT_TSO6         0x0008
-	uint32_t totlen;       /* first segment only */
+#define PKT_TSO4 0x0004
+#define PKT_TSO6 0x0008
+	uint32_t totlen;                  /* first segment only */
 	uint16_t csum_start, csum_offset; /* from data; PKT_CSUM_PARTIAL */
 	uint16_t gso_size, hdr_len;       /* PKT_TSO*: MSS, L2-L4 headers */
-	struct pkt *seg_next;  /* next segment of this packet */
-	struct pkt *next;      /* owner's queue */
+	struct pkt *seg_next;             /* next segment of this packet */
+	struct pkt *next;                 /* owner's queue */
 	void (*free)(struct pkt *); /* this segment; never NULL; any context */
-	void *cookie;          /* free's */
-	void *owner;           /* driver's while it has the packet */
+	void *cookie;               /* free's */
+	void *owner;                /* driver's while it has the packet */
 };
 
 struct net_info {
@@ -62,12 +63,12 @@ struct net_ops {
 	 * still the caller's, and net_tx_space() comes when there is room.
 	 * Notifies at most once.  Reclaims finished ones first.
 	 */
-	unsigned (*tx)(struct net_dev *, unsigned queue, struct pkt **,
-	    unsigned n);
+	unsigned (*tx)(
+	    struct net_dev *, unsigned queue, struct pkt **, unsigned n);
 
 	/* Give up to (n) received packets; refill the ring.  Never sleeps. */
-	unsigned (*rx)(struct net_dev *, unsigned queue, struct pkt **,
-	    unsigned n);
+	unsigned (*rx)(
+	    struct net_dev *, unsigned queue, struct pkt **, unsigned n);
 
 	/*
 	 * Ask for net_rx_ready() on the next packet.  Returns true if packets
@@ -89,7 +90,7 @@ struct net_dev {
 	struct net_info info;
 	struct net_stats stats; /* driver: errors, dropped; layer: the rest */
 	void *softc;
-	_Atomic bool link_up;   /* set with net_link() */
+	_Atomic bool link_up; /* set with net_link() */
 	struct netdev_state *state;
 	struct list link;
 };
@@ -108,7 +109,8 @@ struct pkt *pkt_alloc(void);
 /* A header only, for memory of somebody else's: set head, cap, free, cookie. */
 struct pkt *pkt_alloc_ext(void);
 void pkt_free(struct pkt *); /* the whole chain */
-void pkt_free_seg(struct pkt *); /* the struct pkt of pkt_alloc_ext(), for free() */
+void pkt_free_seg(
+    struct pkt *); /* the struct pkt of pkt_alloc_ext(), for free() */
 
 /* Boot, before any device: the stack and its loopback.  lwip_port.c */
 void net_init(void);

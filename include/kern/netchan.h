@@ -3,7 +3,8 @@
 
 /*
  * Net channels: a single-producer, single-consumer ring of packets from the
- * receive poller of one queue to the socket that owns one flow.  DESIGN D9.
+ * receive poller of one queue to the socket that owns one flow.  The reasons are
+ * in docs/adr/0002-core-lock-and-channels.md.
  * kernel/net/netchan.c, netchan_parse.c (pure), netchan_ring.h (pure).
  *
  * Producer: the receive poller; when a flow's packets come by two queues, the
@@ -17,7 +18,7 @@
 
 struct pkt;
 
-struct netchan_key {    /* network byte order; IPv4 as ::ffff:a.b.c.d */
+struct netchan_key { /* network byte order; IPv4 as ::ffff:a.b.c.d */
 	uint8_t laddr[16], faddr[16]; /* all zero: any (UDP, bound only) */
 	uint16_t lport, fport;        /* fport 0: any */
 	uint8_t proto;                /* IPPROTO_TCP, IPPROTO_UDP */
@@ -38,8 +39,8 @@ enum netchan_verdict {
  * extension headers, a length that does not fit, a short frame, a bad IPv4
  * header checksum, SYN, FIN or RST.
  */
-bool netchan_parse(const void *frame, size_t len, size_t totlen,
-    struct netchan_key *);
+bool netchan_parse(
+    const void *frame, size_t len, size_t totlen, struct netchan_key *);
 
 struct netchan;
 
@@ -53,9 +54,10 @@ void netchan_flush(unsigned queue); /* wake consumers, once per burst */
  * context, with RCU read held: must not sleep; (arg) must live until a grace
  * period after netchan_destroy().  NULL: -ENOMEM.
  */
-struct netchan *netchan_create(void (*input)(void *arg, struct pkt *),
-    void (*wake)(void *arg), void *arg);
-int netchan_bind(struct netchan *, const struct netchan_key *); /* -EADDRINUSE */
+struct netchan *netchan_create(
+    void (*input)(void *arg, struct pkt *), void (*wake)(void *arg), void *arg);
+int netchan_bind(
+    struct netchan *, const struct netchan_key *); /* -EADDRINUSE */
 /*
  * Takes the flow out of the table; does not wait.  A producer that found it
  * before may still queue packets for a grace period: they, and what was in

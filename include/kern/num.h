@@ -10,10 +10,10 @@
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 /* (n) must be a power of two. */
-#define ALIGN_DOWN(x, n) ((x) & ~((__typeof__(x))(n) - 1))
-#define ALIGN_UP(x, n)   ALIGN_DOWN((x) + ((__typeof__(x))(n) - 1), n)
-#define IS_ALIGNED(x, n) (((x) & ((__typeof__(x))(n) - 1)) == 0)
-#define IS_POW2(x)       ((x) != 0 && ((x) & ((x) - 1)) == 0)
+#define ALIGN_DOWN(x, n) ((x) & ~((__typeof__(x))(n)-1))
+#define ALIGN_UP(x, n)   ALIGN_DOWN((x) + ((__typeof__(x))(n)-1), n)
+#define IS_ALIGNED(x, n) (((x) & ((__typeof__(x))(n)-1)) == 0)
+#define IS_POW2(x)       ((x) != 0 && ((x) & ((x)-1)) == 0)
 
 /* True when the result does not fit; *(r) is then not to be used. */
 #define add_overflow(a, b, r) __builtin_add_overflow(a, b, r)

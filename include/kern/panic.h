@@ -19,8 +19,7 @@ _Noreturn void panic_trap(const struct trapframe *, const char *fmt, ...)
  * Our own invariants, always compiled in.  Never on input: what a program, a
  * peer or a file can cause is an error, not an assertion.
  */
-#define assert(x)                                                        \
-	(likely(x) ? (void)0                                             \
-		   : panic("%s:%d: %s", __FILE__, __LINE__, #x))
+#define assert(x) \
+	(likely(x) ? (void)0 : panic("%s:%d: %s", __FILE__, __LINE__, #x))
 
 #endif /* KERN_PANIC_H */

@@ -12,15 +12,15 @@
 #define PARAM_MAX_ARGS 256
 
 struct boot_params {
-	const char *rootfs;       /* NULL: find it */
-	const char *cwd;          /* NULL: "/" */
-	const char *hostname;     /* NULL: "osv" */
-	const char *console;      /* "serial", "hvc", "all" */
+	const char *rootfs;   /* NULL: find it */
+	const char *cwd;      /* NULL: "/" */
+	const char *hostname; /* NULL: "osv" */
+	const char *console;  /* "serial", "hvc", "all" */
 	const char *defaultgw, *nameserver;
-	const char *ip[8];        /* "eth0,ADDR,MASK" */
+	const char *ip[8]; /* "eth0,ADDR,MASK" */
 	unsigned nip;
 	bool dhcp, verbose, bootchart, help;
-	const char *env[64];      /* "K=V" */
+	const char *env[64]; /* "K=V" */
 	unsigned nenv;
 	char *argv[PARAM_MAX_ARGS + 1]; /* the program's, NULL-terminated */
 	unsigned argc;

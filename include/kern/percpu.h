@@ -14,19 +14,19 @@
 #include "compiler.h"
 
 struct thread;
-struct runq;    /* kernel/sched */
-struct timerq;  /* kernel/sched/timer.c */
-struct mm_cpu;  /* kernel/mm: page and slab caches */
+struct runq;     /* kernel/sched */
+struct timerq;   /* kernel/sched/timer.c */
+struct mm_cpu;   /* kernel/mm: page and slab caches */
 struct arch_cpu; /* kernel/arch: GDT, TSS, IST stacks */
 
 #define CPU_MAX 256
 
 struct cpu {
 	struct cpu *self;
-	uint64_t kstack_top;     /* of the current thread: asm */
-	uint64_t scratch;        /* asm */
+	uint64_t kstack_top; /* of the current thread: asm */
+	uint64_t scratch;    /* asm */
 	struct thread *current;
-	uint32_t preempt_off;    /* nesting; 0: may be preempted */
+	uint32_t preempt_off;      /* nesting; 0: may be preempted */
 	_Atomic bool need_resched; /* set by any cpu */
 	bool in_irq;
 	uint32_t id;
@@ -38,7 +38,7 @@ struct cpu {
 	struct timerq *timerq;
 	struct mm_cpu *mm;
 	struct arch_cpu *arch;
-	void *xen;               /* xen/: vcpu_info and upcall state */
+	void *xen; /* xen/: vcpu_info and upcall state */
 	uint64_t nirq, nswitch;
 	_Atomic uint64_t rcu_seen; /* kernel/sched/rcu.c */
 } ALIGNED(CACHE_LINE);

@@ -13,8 +13,12 @@
 
 #include "compiler.h"
 
-enum platform_halt { PLATFORM_POWEROFF, PLATFORM_REBOOT, PLATFORM_HALT,
-	PLATFORM_CRASH };
+enum platform_halt {
+	PLATFORM_POWEROFF,
+	PLATFORM_REBOOT,
+	PLATFORM_HALT,
+	PLATFORM_CRASH
+};
 
 struct platform {
 	const char *name;      /* "xen", "kvm", "pc" */

@@ -34,12 +34,15 @@ struct poll_entry {
 	struct poll_entry *(*more)(struct poll_entry *);
 };
 
-#define POLL_HEAD_INIT(h) { SPINLOCK_INIT, LIST_INIT((h).entries) }
+#define POLL_HEAD_INIT(h)                             \
+	{                                             \
+		SPINLOCK_INIT, LIST_INIT((h).entries) \
+	}
 
 void poll_head_init(struct poll_head *);
 /* (pe) is on no head; wake is set; NULL for more. */
-void poll_entry_init(struct poll_entry *pe,
-    bool (*wake)(struct poll_entry *, uint32_t events));
+void poll_entry_init(
+    struct poll_entry *pe, bool (*wake)(struct poll_entry *, uint32_t events));
 /* EPOLLIN...; any context. */
 void poll_notify(struct poll_head *, uint32_t events);
 /* (pe) NULL: does nothing; so file_ops->poll() can call it always. */

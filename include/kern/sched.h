@@ -39,8 +39,12 @@ struct rcu_head {
 	void (*fn)(struct rcu_head *);
 };
 
-enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_SLEEPING,
-	THREAD_DEAD };
+enum thread_state {
+	THREAD_RUNNING,
+	THREAD_READY,
+	THREAD_SLEEPING,
+	THREAD_DEAD
+};
 
 #define THREAD_CPUS_WORDS (CPU_MAX / 64)
 
@@ -52,17 +56,17 @@ struct thread {
 	 * app.h names them. */
 	_Atomic uint32_t app_work;
 
-	_Atomic uint32_t state;    /* enum thread_state; kernel/sched's */
+	_Atomic uint32_t state; /* enum thread_state; kernel/sched's */
 	char name[16];
-	uint32_t id;               /* unique, from 1; what gettid() says */
-	uint32_t cpu;              /* whose run queue */
+	uint32_t id;  /* unique, from 1; what gettid() says */
+	uint32_t cpu; /* whose run queue */
 	uint64_t affinity[THREAD_CPUS_WORDS];
-	int nice;                  /* -20..19 */
-	int policy, rt_priority;   /* SCHED_OTHER, SCHED_FIFO, SCHED_RR */
+	int nice;                /* -20..19 */
+	int policy, rt_priority; /* SCHED_OTHER, SCHED_FIFO, SCHED_RR */
 
-	struct vm_space *vm;       /* NULL: kernel thread */
-	struct fdtable *files;     /* NULL: kernel thread */
-	struct task *task;         /* NULL: kernel thread */
+	struct vm_space *vm;   /* NULL: kernel thread */
+	struct fdtable *files; /* NULL: kernel thread */
+	struct task *task;     /* NULL: kernel thread */
 
 	/* kernel/sched's own */
 	_Atomic uint64_t cpu_time; /* ns, up to the last switch */
@@ -71,20 +75,20 @@ struct thread {
 	bool accruing;             /* it runs: cpu_time grows from there on */
 	_Atomic uint32_t time_seq; /* odd: the three are being written */
 	uint64_t vruntime;
-	uint64_t slept_at;         /* cpu_time at the last sleep */
-	uint64_t burst;            /* average between sleeps, ns */
-	uint64_t nvcsw, nivcsw;    /* voluntary, involuntary switches */
+	uint64_t slept_at;      /* cpu_time at the last sleep */
+	uint64_t burst;         /* average between sleeps, ns */
+	uint64_t nvcsw, nivcsw; /* voluntary, involuntary switches */
 	struct list run_link, wait_link, all_link;
-	struct thread *incoming;   /* lock-free list of remote wake-ups */
+	struct thread *incoming; /* lock-free list of remote wake-ups */
 	_Atomic bool on_cpu;
-	_Atomic bool interrupted;  /* thread_interrupt() since the last sleep */
-	_Atomic bool intr_sleep;   /* asleep with WAIT_INTR */
+	_Atomic bool interrupted; /* thread_interrupt() since the last sleep */
+	_Atomic bool intr_sleep;  /* asleep with WAIT_INTR */
 	int wait_status;
 	_Atomic uint32_t refs;
 	void *kstack;
 	_Atomic bool exited;
-	bool in_shrinker;          /* kernel/mm's: see mm_shrink() */
-	bool rt_queued;            /* which queue of its cpu it is on */
+	bool in_shrinker; /* kernel/mm's: see mm_shrink() */
+	bool rt_queued;   /* which queue of its cpu it is on */
 	bool yielding;
 	void (*fn)(void *);
 	void *arg;
@@ -98,8 +102,8 @@ struct thread {
  * thread_start() is called.  It inherits affinity, nice and policy.  (cpu):
  * -1 for any, else pinned.  -ENOMEM.  The caller has one reference.
  */
-int thread_create(struct thread **, const char *name, void (*fn)(void *),
-    void *arg, int cpu);
+int thread_create(
+    struct thread **, const char *name, void (*fn)(void *), void *arg, int cpu);
 void thread_start(struct thread *);
 void thread_get(struct thread *);
 void thread_put(struct thread *);
@@ -127,9 +131,9 @@ void thread_foreach(bool (*fn)(struct thread *, void *), void *arg);
 struct thread *thread_find(uint32_t id);
 
 /* Boot.  kernel/main.c calls these in order. */
-void sched_init(void);                  /* the boot cpu; makes thread 0 */
-void sched_cpu_init(struct cpu *);      /* another cpu, before it runs */
-_Noreturn void sched_cpu_start(void);   /* the rest of any cpu's life */
+void sched_init(void);                /* the boot cpu; makes thread 0 */
+void sched_cpu_init(struct cpu *);    /* another cpu, before it runs */
+_Noreturn void sched_cpu_start(void); /* the rest of any cpu's life */
 
 /* --- giving up the cpu ------------------------------------------------- */
 
@@ -141,8 +145,9 @@ void timer_interrupt(void); /* from the arch or platform, event context */
 static inline void preempt_disable(void)
 {
 #ifdef __KERNEL__
-	__asm__ volatile("incl %%gs:%c0" ::"i"(offsetof(struct cpu,
-			     preempt_off)) : "memory");
+	__asm__ volatile(
+	    "incl %%gs:%c0" ::"i"(offsetof(struct cpu, preempt_off))
+	    : "memory");
 #endif
 }
 
@@ -150,7 +155,10 @@ void preempt_enable(void); /* reschedules if that was put off */
 
 /* --- sleeping ---------------------------------------------------------- */
 
-#define WAITQ_INIT(q) { LIST_INIT((q).waiters) }
+#define WAITQ_INIT(q)                  \
+	{                              \
+		LIST_INIT((q).waiters) \
+	}
 
 #define WAIT_INTR 1u /* a signal ends the sleep: -EINTR */
 
@@ -169,8 +177,8 @@ int waitq_wait(struct waitq *q, struct spinlock *lock, unsigned long *flags,
     uint64_t deadline, unsigned how);
 /* The same with a mutex: for conditions that thread context protects.
  * The wake-up must then be done with the mutex held. */
-int waitq_wait_mutex(struct waitq *q, struct mutex *m, uint64_t deadline,
-    unsigned how);
+int waitq_wait_mutex(
+    struct waitq *q, struct mutex *m, uint64_t deadline, unsigned how);
 
 /* The owner's lock is held.  Any context.  Return how many were woken. */
 unsigned waitq_wake(struct waitq *q, unsigned n);
@@ -196,7 +204,7 @@ int thread_sleep_until(uint64_t deadline, unsigned how);
 struct timer {
 	uint64_t deadline;
 	void (*fn)(struct timer *);
-	struct cpu *cpu;    /* NULL: not pending */
+	struct cpu *cpu; /* NULL: not pending */
 	/* kernel/sched/timer.c's: the cpu that last had it, the queue */
 	_Atomic(struct cpu *) home;
 	struct rb_node node;

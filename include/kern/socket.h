@@ -26,10 +26,10 @@ struct sock_msg {
 	struct sockaddr_any *name; /* NULL: none wanted, none given */
 	unsigned namelen;          /* in: size; out: what there was */
 	struct uio *uio;
-	void *control;             /* kernel buffer */
-	size_t controllen;         /* in: size; out: used */
-	int flags;                 /* in: MSG_*; out: MSG_TRUNC... */
-	bool nonblock;             /* O_NONBLOCK or MSG_DONTWAIT */
+	void *control;     /* kernel buffer */
+	size_t controllen; /* in: size; out: used */
+	int flags;         /* in: MSG_*; out: MSG_TRUNC... */
+	bool nonblock;     /* O_NONBLOCK or MSG_DONTWAIT */
 };
 
 /* Thread context.  NULL: -EOPNOTSUPP. */
@@ -40,15 +40,15 @@ struct socket_ops {
 	int (*listen)(struct socket *, int backlog);
 	/* (out) has been made with the same family and type by the layer. */
 	int (*accept)(struct socket *, struct socket **out, bool nonblock);
-	int (*name)(struct socket *, bool peer, struct sockaddr_any *,
-	    unsigned *len);
+	int (*name)(
+	    struct socket *, bool peer, struct sockaddr_any *, unsigned *len);
 	long (*send)(struct socket *, struct sock_msg *);
 	long (*recv)(struct socket *, struct sock_msg *);
 	int (*shutdown)(struct socket *, int how);
-	int (*setsockopt)(struct socket *, int level, int opt, const void *,
-	    unsigned len);
-	int (*getsockopt)(struct socket *, int level, int opt, void *,
-	    unsigned *len);
+	int (*setsockopt)(
+	    struct socket *, int level, int opt, const void *, unsigned len);
+	int (*getsockopt)(
+	    struct socket *, int level, int opt, void *, unsigned *len);
 	long (*ioctl)(struct socket *, unsigned req, unsigned long arg);
 	uint32_t (*poll)(struct socket *, struct poll_entry *);
 	void (*release)(struct socket *);
@@ -72,22 +72,22 @@ struct socket_family {
 /* kernel/linux/sys_socket.c */
 struct socket *socket_alloc(int domain, int type, int proto);
 struct file *socket_file(struct socket *, uint32_t flags); /* takes it over */
-struct socket *file_socket(struct file *); /* NULL: -ENOTSOCK */
+struct socket *file_socket(struct file *);                 /* NULL: -ENOTSOCK */
 
 /* Not in Linux's UAPI headers. */
-#define AF_UNSPEC  0
-#define AF_UNIX    1
-#define AF_INET    2
-#define AF_INET6   10
-#define AF_NETLINK 16
-#define AF_PACKET  17
+#define AF_UNSPEC        0
+#define AF_UNIX          1
+#define AF_INET          2
+#define AF_INET6         10
+#define AF_NETLINK       16
+#define AF_PACKET        17
 
-#define SOCK_STREAM    1
-#define SOCK_DGRAM     2
-#define SOCK_RAW       3
-#define SOCK_SEQPACKET 5
-#define SOCK_NONBLOCK  04000
-#define SOCK_CLOEXEC   02000000
+#define SOCK_STREAM      1
+#define SOCK_DGRAM       2
+#define SOCK_RAW         3
+#define SOCK_SEQPACKET   5
+#define SOCK_NONBLOCK    04000
+#define SOCK_CLOEXEC     02000000
 
 #define MSG_OOB          0x1
 #define MSG_PEEK         0x2
@@ -102,11 +102,11 @@ struct socket *file_socket(struct file *); /* NULL: -ENOTSOCK */
 #define MSG_WAITFORONE   0x10000
 #define MSG_CMSG_CLOEXEC 0x40000000
 
-#define SHUT_RD   0
-#define SHUT_WR   1
-#define SHUT_RDWR 2
+#define SHUT_RD          0
+#define SHUT_WR          1
+#define SHUT_RDWR        2
 
-#define SCM_RIGHTS      1
-#define SCM_CREDENTIALS 2
+#define SCM_RIGHTS       1
+#define SCM_CREDENTIALS  2
 
 #endif /* KERN_SOCKET_H */

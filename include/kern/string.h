@@ -26,7 +26,7 @@ char *strrchr(const char *, int);
 char *strstr(const char *, const char *);
 unsigned long strtoul(const char *restrict, char **restrict, int);
 
-/* %d %i %u %x %X %o %c %s %p %% with flags, width, precision, hh h l ll z t j */
+/* %d %i %u %x %X %o %c %s %p %%; flags, width, precision, hh h l ll z t j */
 int snprintf(char *restrict, size_t, const char *restrict, ...)
     PRINTF_LIKE(3, 4);
 int vsnprintf(char *restrict, size_t, const char *restrict, va_list)

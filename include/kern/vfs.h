@@ -38,51 +38,52 @@ struct vattr {
 };
 
 /*
- * A NULL operation is answered by the layer as the right column says.  The
+ * A NULL operation is answered by the layer as the comment behind it says.  The
  * layer holds vnode->lock of a directory for writing in create, unlink and
  * rename, for reading in lookup and readdir.
  */
 struct vnode_ops {
 	int (*lookup)(struct vnode *dir, const char *name, size_t len,
-	    struct vnode **out);                            /* -ENOTDIR */
+	    struct vnode **out); /* -ENOTDIR */
 	/* (mode) has the S_IFMT bits: file, directory, symlink, node */
 	int (*create)(struct vnode *dir, const char *name, size_t len,
 	    uint32_t mode, uint64_t rdev, const char *target,
-	    struct vnode **out);                            /* -EROFS */
+	    struct vnode **out); /* -EROFS */
 	int (*link)(struct vnode *dir, const char *name, size_t len,
-	    struct vnode *);                                /* -EROFS */
+	    struct vnode *); /* -EROFS */
 	int (*unlink)(struct vnode *dir, const char *name, size_t len,
-	    struct vnode *, bool rmdir);                    /* -EROFS */
+	    struct vnode *, bool rmdir); /* -EROFS */
 	int (*rename)(struct vnode *od, const char *on, size_t onlen,
-	    struct vnode *nd, const char *nn, size_t nnlen,
-	    struct vnode *what, struct vnode *replaced);    /* -EROFS */
-	int (*getattr)(struct vnode *, struct vattr *);     /* required */
+	    struct vnode *nd, const char *nn, size_t nnlen, struct vnode *what,
+	    struct vnode *replaced);                    /* -EROFS */
+	int (*getattr)(struct vnode *, struct vattr *); /* required */
+	/* NULL: -EROFS */
 	int (*setattr)(struct vnode *, const struct vattr *, unsigned what);
-	                                                    /* -EROFS */
 	int (*readdir)(struct vnode *, uint64_t *off,
 	    bool (*emit)(void *arg, const char *name, size_t len, uint64_t ino,
-	        uint8_t type, uint64_t next), void *arg);   /* -ENOTDIR */
-	long (*readlink)(struct vnode *, char *, size_t);   /* -EINVAL */
+		uint8_t type, uint64_t next),
+	    void *arg);                                   /* -ENOTDIR */
+	long (*readlink)(struct vnode *, char *, size_t); /* -EINVAL */
 	/* Give the file operations of this open (devices, FIFOs, /proc); NULL:
 	 * the page-cached file of pcache.c */
 	int (*open)(struct vnode *, struct file *);
 	/* A file without a name, for O_TMPFILE. */
 	int (*tmpfile)(struct vnode *dir, uint32_t mode,
-	    struct vnode **out);                            /* -EOPNOTSUPP */
+	    struct vnode **out); /* -EOPNOTSUPP */
 	/* A link that is not text: where it leads, with a reference. */
-	int (*follow)(struct vnode *, struct dentry **);    /* readlink's text */
+	int (*follow)(struct vnode *, struct dentry **); /* readlink's text */
 	/* The open file that this stands for, with a reference: what open(2)
 	 * gives instead of a new one. */
-	struct file *(*reopen)(struct vnode *);             /* a new one */
+	struct file *(*reopen)(struct vnode *); /* a new one */
 	/* The vnode whose pages are this file's; no reference. */
-	struct vnode *(*data)(struct vnode *);              /* its own */
+	struct vnode *(*data)(struct vnode *); /* its own */
 	/* Page cache: fill one page of the file at its direct-map address.
 	 * NULL for both: the page cache is the only place of the contents. */
 	int (*read_page)(struct vnode *, uint64_t index, void *page);
-	/* The same for (n) pages from (first) on; those past the end are zeroed.
+	/* The same for (n) pages from (first) on; what is past the end is 0.
 	 * Used instead of read_page when there is one. */
-	int (*read_pages)(struct vnode *, uint64_t first, unsigned n,
-	    void **pages);
+	int (*read_pages)(
+	    struct vnode *, uint64_t first, unsigned n, void **pages);
 	int (*write_page)(struct vnode *, uint64_t index, const void *page);
 	/* Last reference gone: free the file system's own part. */
 	void (*reclaim)(struct vnode *);
@@ -93,14 +94,14 @@ struct vnode {
 	struct mount *mount;
 	struct vm_object object; /* this file's pages, for mappings */
 	_Atomic uint32_t refs;
-	uint32_t mode;           /* S_IFMT and permissions; kept by the fs */
+	uint32_t mode; /* S_IFMT and permissions; kept by the fs */
 	uint64_t ino;
-	_Atomic uint64_t size;   /* of a regular file; see vnode_size() */
+	_Atomic uint64_t size; /* of a regular file; see vnode_size() */
 	struct rwlock lock;
-	struct pcache *pcache;   /* kernel/fs/pcache.c */
-	void *priv;              /* the file system's */
-	struct list flocks;      /* advisory locks; kernel/fs/flock.c */
-	unsigned flags;          /* VNODE_* */
+	struct pcache *pcache; /* kernel/fs/pcache.c */
+	void *priv;            /* the file system's */
+	struct list flocks;    /* advisory locks; kernel/fs/flock.c */
+	unsigned flags;        /* VNODE_* */
 };
 
 #define VNODE_NOCACHE 1u /* do not remember the names in this directory */
@@ -122,8 +123,8 @@ struct mount {
 	struct dentry *root_dentry;
 	struct dentry *mountpoint; /* NULL: the root of all */
 	struct mount *parent;
-	uint32_t dev;              /* st_dev */
-	unsigned flags;            /* MS_RDONLY... */
+	uint32_t dev;   /* st_dev */
+	unsigned flags; /* MS_RDONLY... */
 	char source[64], dir[256];
 	void *priv;
 	struct list link;
@@ -154,7 +155,7 @@ void vfs_foreach_mount(void (*fn)(const struct mount *, void *), void *arg);
  * (at): NULL for the working directory.
  */
 struct fs_ctx;
-struct fs_ctx *fs_ctx_create(void);       /* at the root of all */
+struct fs_ctx *fs_ctx_create(void); /* at the root of all */
 void fs_ctx_put(struct fs_ctx *);
 extern struct fs_ctx *(*fs_ctx_current)(void); /* set by kernel/linux */
 
@@ -163,8 +164,8 @@ extern struct fs_ctx *(*fs_ctx_current)(void); /* set by kernel/linux */
 #define WALK_EMPTY     4u /* "" means (at) itself */
 
 /* With a reference. */
-int vfs_lookup(struct dentry *at, const char *path, unsigned how,
-    struct dentry **);
+int vfs_lookup(
+    struct dentry *at, const char *path, unsigned how, struct dentry **);
 struct vnode *dentry_vnode(struct dentry *); /* NULL: no such name */
 void dentry_get(struct dentry *);
 void dentry_put(struct dentry *);
@@ -178,8 +179,8 @@ int vfs_open(struct dentry *at, const char *path, int flags, uint32_t mode,
 /* A file without a name on a tmpfs of the kernel's own, for memfd_create(2)
  * and shared anonymous memory; (name) is shown in /proc. */
 int vfs_anon_file(const char *name, int flags, struct file **);
-int vfs_mknod(struct dentry *at, const char *path, uint32_t mode,
-    uint64_t rdev, struct dentry **out /* may be NULL */);
+int vfs_mknod(struct dentry *at, const char *path, uint32_t mode, uint64_t rdev,
+    struct dentry **out /* may be NULL */);
 int vfs_mkdir(struct dentry *at, const char *path, uint32_t mode);
 int vfs_symlink(const char *target, struct dentry *at, const char *path);
 int vfs_link(struct dentry *from, struct dentry *at, const char *path);
@@ -196,7 +197,7 @@ int fs_chdir(struct dentry *);
 int fs_chroot(struct dentry *);
 uint32_t fs_umask(void);
 uint32_t fs_set_umask(uint32_t mask); /* the old one */
-struct dentry *fs_cwd(void);  /* with a reference */
+struct dentry *fs_cwd(void);          /* with a reference */
 struct dentry *fs_root(void);
 
 /* Boot: mount what --rootfs= says (NULL: find it): "ramfs", "erofs", "none";

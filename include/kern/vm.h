@@ -13,22 +13,22 @@
 #include "arch.h"
 #include "mm.h"
 
-#define VM_READ  1u
-#define VM_WRITE 2u
-#define VM_EXEC  4u
-#define VM_PROT  7u
+#define VM_READ      1u
+#define VM_WRITE     2u
+#define VM_EXEC      4u
+#define VM_PROT      7u
 
-#define VM_SHARED     0x10u
-#define VM_FIXED      0x20u /* replaces what is there */
-#define VM_NOREPLACE  0x40u /* with VM_FIXED: -EEXIST instead */
-#define VM_GROWSDOWN  0x80u
-#define VM_32BIT      0x100u
-#define VM_POPULATE   0x200u
-#define VM_NORESERVE  0x400u
-#define VM_STACK      0x800u /* shown as [stack] */
-#define VM_HEAP       0x1000u /* shown as [heap] */
-#define VM_LOCKED     0x2000u
-#define VM_NOWRITE    0x4000u /* a shared file open for reading only */
+#define VM_SHARED    0x10u
+#define VM_FIXED     0x20u /* replaces what is there */
+#define VM_NOREPLACE 0x40u /* with VM_FIXED: -EEXIST instead */
+#define VM_GROWSDOWN 0x80u
+#define VM_32BIT     0x100u
+#define VM_POPULATE  0x200u
+#define VM_NORESERVE 0x400u
+#define VM_STACK     0x800u  /* shown as [stack] */
+#define VM_HEAP      0x1000u /* shown as [heap] */
+#define VM_LOCKED    0x2000u
+#define VM_NOWRITE   0x4000u /* a shared file open for reading only */
 
 /*
  * What backs a mapping that is not anonymous: a file's page cache, shared
@@ -107,8 +107,8 @@ struct vm_info {
 	uint64_t resident;     /* bytes */
 };
 /* Ascending.  (fn) must not call back into vm. */
-void vm_foreach(struct vm_space *, void (*fn)(const struct vm_info *, void *),
-    void *arg);
+void vm_foreach(
+    struct vm_space *, void (*fn)(const struct vm_info *, void *), void *arg);
 struct vm_usage {
 	uint64_t size, resident, data, stack, text, locked; /* bytes */
 	uint64_t minflt, majflt;
@@ -116,7 +116,7 @@ struct vm_usage {
 void vm_usage(struct vm_space *, struct vm_usage *);
 
 /* What the futexes of one word have in common in every space that maps it: its
- * object and offset, or for private memory the space and address.  0, -EFAULT. */
+ * object and offset; of private memory the space and address.  0, -EFAULT. */
 int vm_futex_key(struct vm_space *, uintptr_t addr, uint64_t key[2]);
 
 #endif /* KERN_VM_H */

@@ -31,7 +31,7 @@ static void blk_wake_idle(void)
 	spin_unlock_irqrestore(&blk_idle_lock, flags);
 }
 
-/* --- the list ------------------------------------------------------------------ */
+/* --- the list ------------------------------------------------------------ */
 
 static struct blk_dev *blk_find(const char *name)
 {
@@ -184,7 +184,7 @@ void blk_dev_changed(struct blk_dev *b)
 	    b->info.readonly ? ", read-only" : "");
 }
 
-/* --- requests -------------------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------ */
 
 static int blk_check_segs(const struct blk_dev *b, struct blk_req *r)
 {
@@ -311,7 +311,7 @@ void blk_done(struct blk_dev *b, struct blk_req *r, int status)
 		blk_wake_idle();
 }
 
-/* --- and wait ---------------------------------------------------------------------- */
+/* --- and wait ------------------------------------------------------------ */
 
 #define BLK_RW_SEGS 32u
 

@@ -37,7 +37,7 @@ static bool ldisc_key(const struct ldisc *l, unsigned key, uint8_t c)
 	return l->tio.c_cc[key] != LDISC_DISABLED && l->tio.c_cc[key] == c;
 }
 
-/* --- echo ------------------------------------------------------------------------ */
+/* --- echo ---------------------------------------------------------------- */
 
 static bool ldisc_is_control(uint8_t c)
 {
@@ -65,7 +65,7 @@ static void ldisc_echo_erase(const struct ldisc *l, uint8_t c)
 		console_write("\b \b", 3);
 }
 
-/* --- the line being edited -------------------------------------------------------- */
+/* --- the line being edited ----------------------------------------------- */
 
 /* The last byte is kept for the end of the line, so that one always comes. */
 static void ldisc_push(struct ldisc *l, uint8_t c, bool end)
@@ -155,7 +155,7 @@ static void ldisc_canonical(struct ldisc *l, uint8_t c)
 		ldisc_push(l, c, false);
 }
 
-/* --- receiving --------------------------------------------------------------------- */
+/* --- receiving ----------------------------------------------------------- */
 
 static bool ldisc_signal(struct ldisc *l, uint8_t c)
 {
@@ -212,7 +212,7 @@ void ldisc_receive(struct ldisc *l, uint8_t c)
 	l->done = l->tail;
 }
 
-/* --- the reader's side ----------------------------------------------------------- */
+/* --- the reader's side --------------------------------------------------- */
 
 void ldisc_flush(struct ldisc *l)
 {

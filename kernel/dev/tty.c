@@ -49,7 +49,7 @@ static struct tty tty = {
 	},
 };
 
-/* --- input: event context ---------------------------------------------------- */
+/* --- input: event context ------------------------------------------------ */
 
 static void tty_signals(uint32_t set)
 {
@@ -91,7 +91,7 @@ static int tty_open(struct file *f)
 	return 0;
 }
 
-/* --- reading ------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------- */
 
 #define TTY_CHUNK 256
 
@@ -190,7 +190,7 @@ static long tty_read(struct file *f, struct uio *u, uint64_t *off)
 	return done;
 }
 
-/* --- writing --------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 static long tty_write(struct file *f, struct uio *u, uint64_t *off)
 {
@@ -223,7 +223,7 @@ static uint32_t tty_poll(struct file *f, struct poll_entry *pe)
 	return events;
 }
 
-/* --- settings -------------------------------------------------------------------- */
+/* --- settings ------------------------------------------------------------ */
 
 static int tty_get_termios(void *user)
 {

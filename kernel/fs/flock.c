@@ -133,7 +133,7 @@ static void flk_release(struct vnode *v, enum flk_kind kind, const void *owner)
 	mutex_unlock(&flk_lock);
 }
 
-/* --- flock(2) -------------------------------------------------------------- */
+/* --- flock(2) ------------------------------------------------------------ */
 
 #define FLOCK_SH 1
 #define FLOCK_EX 2
@@ -161,7 +161,7 @@ int flock_apply(struct file *f, int op)
 	return flk_set(f->vnode, &want, false, !(op & FLOCK_NB));
 }
 
-/* --- fcntl(2) -------------------------------------------------------------- */
+/* --- fcntl(2) ------------------------------------------------------------ */
 
 static int flk_base(const struct file *f, const struct flock *fl, int64_t *base)
 {
@@ -275,7 +275,7 @@ int flock_fcntl(struct file *f, int cmd, struct flock *fl)
 	    cmd == F_SETLKW || cmd == F_OFD_SETLKW);
 }
 
-/* --- closing ---------------------------------------------------------------- */
+/* --- closing ------------------------------------------------------------- */
 
 void flock_fd_closed(struct file *f)
 {

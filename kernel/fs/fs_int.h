@@ -57,7 +57,7 @@ bool dentry_sole_user(struct dentry *); /* has one reference */
 unsigned dentry_prune(unsigned n);
 void dentry_init(void);
 
-/* --- path.c --------------------------------------------------------------- */
+/* --- path.c -------------------------------------------------------------- */
 
 #define WALK_PARENT 0x100u /* stop before the last component */
 
@@ -87,13 +87,13 @@ int walk_child_locked(
     struct dentry *dir, const char *name, size_t len, struct dentry **);
 bool name_is_dots(const char *name, size_t len);
 
-/* --- name.c ---------------------------------------------------------------- */
+/* --- name.c -------------------------------------------------------------- */
 
 /* Make (d), a negative name; its directory's lock is held for writing. */
 int name_create(struct dentry *dir, struct dentry *d, uint32_t mode,
     uint64_t rdev, const char *target);
 
-/* --- vfs.c ---------------------------------------------------------------- */
+/* --- vfs.c --------------------------------------------------------------- */
 
 struct fs_ctx {
 	_Atomic uint32_t refs;
@@ -108,7 +108,7 @@ struct mount *mount_create(const char *type, const char *source, unsigned flags,
 void mount_destroy(struct mount *);
 uint64_t fs_now(void);
 
-/* --- vnode.c --------------------------------------------------------------- */
+/* --- vnode.c ------------------------------------------------------------- */
 
 bool vnode_tryget(struct vnode *);
 static inline struct vnode *vnode_data(struct vnode *v)
@@ -121,7 +121,7 @@ static inline bool vnode_is(const struct vnode *v, uint32_t type)
 }
 int vnode_check_write(const struct vnode *); /* -EROFS */
 
-/* --- vfile.c: open files ---------------------------------------------------- */
+/* --- vfile.c: open files ------------------------------------------------- */
 
 extern const struct file_ops vfile_ops; /* of the page cache */
 extern const struct file_ops dir_ops;
@@ -150,7 +150,7 @@ int anon_init(void);
 /* An open file on (d), which has just been made. */
 int open_created(struct dentry *d, int flags, struct file **);
 
-/* --- devfs/ ------------------------------------------------------------------ */
+/* --- devfs/ -------------------------------------------------------------- */
 
 /* Give (f) the operations of the device (rdev): -ENXIO. */
 int dev_open(struct vnode *, uint64_t rdev, struct file *);

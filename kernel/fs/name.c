@@ -246,7 +246,7 @@ int vfs_unlink(struct dentry *at, const char *path, bool rmdir)
 	return err;
 }
 
-/* --- rename ----------------------------------------------------------------- */
+/* --- rename -------------------------------------------------------------- */
 
 struct rename {
 	struct walk from, to;

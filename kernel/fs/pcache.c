@@ -164,7 +164,7 @@ int pcache_insert(struct vnode *v, uint64_t index, void *page)
 	return err;
 }
 
-/* --- files that are read in ------------------------------------------------ */
+/* --- files that are read in ---------------------------------------------- */
 
 /* A run of absent pages that this thread fills. */
 struct pcache_fill {
@@ -298,7 +298,7 @@ int pcache_page(struct vnode *v, uint64_t index, bool alloc, void **page)
 	return pcache_own_page(v->pcache, index, alloc, page);
 }
 
-/* --- reading and writing ------------------------------------------------------ */
+/* --- reading and writing ------------------------------------------------- */
 
 long pcache_read(struct vnode *v, struct uio *u, uint64_t off)
 {
@@ -355,7 +355,7 @@ long pcache_write(struct vnode *v, struct uio *u, uint64_t off)
 	return done;
 }
 
-/* --- holes --------------------------------------------------------------------- */
+/* --- holes --------------------------------------------------------------- */
 
 static int pcache_zero_part(
     struct vnode *v, uint64_t index, size_t from, size_t to)
@@ -430,7 +430,7 @@ uint64_t pcache_pages(const struct vnode *v)
 	return v->pcache ? v->pcache->npages : 0;
 }
 
-/* --- mappings -------------------------------------------------------------------- */
+/* --- mappings ------------------------------------------------------------ */
 
 static int pcache_object_page(
     struct vm_object *obj, uint64_t index, bool write, void **page)
@@ -497,7 +497,7 @@ void pcache_set_name(struct vnode *v, const char *name)
 	kfree(copy);
 }
 
-/* --- memory runs short --------------------------------------------------------- */
+/* --- memory runs short --------------------------------------------------- */
 
 /* Locked.  A page that a mapping or a copy refers to stays; so does, unless
  * (hard), one that was used since the last time. */

@@ -47,7 +47,7 @@ static int root_find_module(enum root_kind kind)
 	return -1;
 }
 
-/* --- ramfs ------------------------------------------------------------------ */
+/* --- ramfs --------------------------------------------------------------- */
 
 struct root_module {
 	const struct boot_module *m;
@@ -95,7 +95,7 @@ static int root_mount_ramfs(void)
 	return err;
 }
 
-/* --- erofs --------------------------------------------------------------------- */
+/* --- erofs --------------------------------------------------------------- */
 
 /* The first disk with an EROFS superblock: its name. */
 static bool root_find_disk(char *name, size_t n)
@@ -129,7 +129,7 @@ static int root_mount_erofs(void)
 	return vfs_mount("overlay", source, "/", 0, "lower=erofs");
 }
 
-/* --- what there is when there is no root ----------------------------------------- */
+/* --- what there is when there is no root --------------------------------- */
 
 static void root_explain_modules(void)
 {
@@ -205,7 +205,7 @@ static int root_mount(const char *which)
 	return err;
 }
 
-/* --- what is on top --------------------------------------------------------------- */
+/* --- what is on top ------------------------------------------------------ */
 
 static void root_mount_on(
     const char *type, const char *dir, unsigned flags, const char *options)

@@ -11,7 +11,7 @@
 
 /* Open regular files, directories, and O_PATH. */
 
-/* --- regular files -------------------------------------------------------- */
+/* --- regular files ------------------------------------------------------- */
 
 static long vfile_read(struct file *f, struct uio *u, uint64_t *off)
 {
@@ -201,7 +201,7 @@ const struct file_ops vfile_ops = {
 	.release = vfile_release,
 };
 
-/* --- directories ------------------------------------------------------------ */
+/* --- directories --------------------------------------------------------- */
 
 static long dir_read(struct file *f, struct uio *u, uint64_t *off)
 {

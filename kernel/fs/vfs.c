@@ -28,7 +28,7 @@ uint64_t fs_now(void)
 	return clock_wall();
 }
 
-/* --- mounts ---------------------------------------------------------------- */
+/* --- mounts -------------------------------------------------------------- */
 
 static const struct fs_type *fs_type_find(const char *name)
 {
@@ -189,7 +189,7 @@ int vfs_statfs(struct mount *m, struct fs_stat *s)
 	return m->type->statfs ? m->type->statfs(m, s) : 0;
 }
 
-/* --- processes -------------------------------------------------------------- */
+/* --- processes ----------------------------------------------------------- */
 
 struct fs_ctx *fs_ctx(void)
 {

@@ -38,8 +38,8 @@ static int map_zero_part(
 	 * zeroed memory.  In a read-only segment it stays the file's.
 	 */
 	if (r == 0 && s->filesz != 0 && (s->prot & VM_WRITE))
-		r = clear_user((void *)data_end,
-		    ALIGN_UP(data_end, PAGE_SIZE) - data_end);
+		r = clear_user(
+		    (void *)data_end, ALIGN_UP(data_end, PAGE_SIZE) - data_end);
 	return r;
 }
 

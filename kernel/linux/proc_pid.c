@@ -84,7 +84,7 @@ static int take_view(struct view *v, uint32_t tid)
 	return t ? 0 : -ESRCH;
 }
 
-/* --- status --------------------------------------------------------------- */
+/* --- status -------------------------------------------------------------- */
 
 static void status_ids(struct proc_out *out, const struct proc *p)
 {
@@ -200,7 +200,7 @@ static const struct proc_file status_file = {
 };
 PROC_FILE(status_file);
 
-/* --- stat, statm ----------------------------------------------------------- */
+/* --- stat, statm --------------------------------------------------------- */
 
 static int show_stat(struct proc_out *out)
 {
@@ -269,7 +269,7 @@ static const struct proc_file schedstat_file = {
 };
 PROC_FILE(schedstat_file);
 
-/* --- what exec left -------------------------------------------------------- */
+/* --- what exec left ------------------------------------------------------ */
 
 /* The program's own strings, which it may have changed or unmapped. */
 static int copy_range(struct proc_out *out, uintptr_t from, uintptr_t to)
@@ -351,7 +351,7 @@ static const struct proc_file comm_file = {
 };
 PROC_FILE(comm_file);
 
-/* --- limits and the like ----------------------------------------------------- */
+/* --- limits and the like ------------------------------------------------- */
 
 static void put_limit(char buf[24], uint64_t v)
 {

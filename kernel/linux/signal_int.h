@@ -35,8 +35,8 @@ struct sigentry {
 	struct list link; /* on no list: not pending */
 	struct sigqueue *queue;
 	siginfo_t info;
-	/* NULL: freed when taken.  Else the owner's: told, with proc->lock held,
-	 * that it is being taken; may complete (info). */
+	/* NULL: freed when taken.  Else the owner's: told, with proc->lock
+	 * held, that it is being taken; may complete (info). */
 	void (*taken)(struct sigentry *, siginfo_t *info);
 };
 

@@ -51,7 +51,7 @@ static long setattr_fd(int fd, const struct vattr *a, unsigned what)
 	return err;
 }
 
-/* --- mode and owner ----------------------------------------------------------- */
+/* --- mode and owner ------------------------------------------------------ */
 
 long sys_fchmodat2(int dirfd, const char *path, uint32_t mode, int flags)
 {
@@ -126,7 +126,7 @@ long sys_truncate(const char *path, int64_t len)
 	return setattr_at(AT_FDCWD, path, 0, &a, VATTR_SIZE);
 }
 
-/* --- times ------------------------------------------------------------------------ */
+/* --- times --------------------------------------------------------------- */
 
 #define UTIME_NOW  ((1l << 30) - 1)
 #define UTIME_OMIT ((1l << 30) - 2)
@@ -231,7 +231,7 @@ long sys_utime(const char *path, const void *user)
 	return times_set(AT_FDCWD, path, 0, ts);
 }
 
-/* --- directories --------------------------------------------------------------------- */
+/* --- directories --------------------------------------------------------- */
 
 #define DIRENT_BUF 8192u
 
@@ -319,7 +319,7 @@ long sys_getdents(int fd, void *user, unsigned n)
 	return getdents(fd, user, n, true);
 }
 
-/* --- sync: what is in memory is all there is ----------------------------------------- */
+/* --- sync: what is in memory is all there is ----------------------------- */
 
 long sys_sync(void)
 {

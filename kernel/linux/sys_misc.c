@@ -22,7 +22,7 @@
 #include "table_int.h"
 #include "task_int.h"
 
-/* --- the machine ---------------------------------------------------------- */
+/* --- the machine --------------------------------------------------------- */
 
 static struct mutex name_lock = MUTEX_INIT(name_lock);
 static char hostname[NAME_SIZE], domainname[NAME_SIZE] = "(none)";
@@ -201,7 +201,7 @@ long sys_syslog(int type, char *user, int len)
 	return r;
 }
 
-/* --- memory order ---------------------------------------------------------- */
+/* --- memory order -------------------------------------------------------- */
 
 static void order_memory(void *arg)
 {
@@ -248,7 +248,7 @@ long sys_membarrier(int cmd, unsigned flags, int cpu)
 	return 0;
 }
 
-/* --- what there is only one of ---------------------------------------------- */
+/* --- what there is only one of ------------------------------------------- */
 
 #define PER_QUERY 0xffffffffu
 

@@ -154,7 +154,7 @@ long sys_symlink(const char *target, const char *path)
 	return sys_symlinkat(target, AT_FDCWD, path);
 }
 
-/* --- where a process is ------------------------------------------------------ */
+/* --- where a process is -------------------------------------------------- */
 
 static long change_dir(const char *path, int (*change)(struct dentry *))
 {
@@ -219,7 +219,7 @@ long sys_getcwd(char *user, size_t n)
 	return r;
 }
 
-/* --- mount ---------------------------------------------------------------------- */
+/* --- mount --------------------------------------------------------------- */
 
 /* umount(2); no header of the kernel says them */
 #define UMOUNT_DETACH 2

@@ -17,14 +17,14 @@
 #include <linux/time_types.h>
 
 /* The answer of a file that has no poll(). */
-#define POLL_ALWAYS   (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
+#define POLL_ALWAYS (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
 
-#define SELECT_IN     (EPOLLRDNORM | EPOLLRDBAND | EPOLLIN | EPOLLHUP | EPOLLERR)
-#define SELECT_OUT    (EPOLLWRBAND | EPOLLWRNORM | EPOLLOUT | EPOLLERR)
-#define SELECT_EX     EPOLLPRI
+#define SELECT_IN   (EPOLLRDNORM | EPOLLRDBAND | EPOLLIN | EPOLLHUP | EPOLLERR)
+#define SELECT_OUT  (EPOLLWRBAND | EPOLLWRNORM | EPOLLOUT | EPOLLERR)
+#define SELECT_EX   EPOLLPRI
 
-#define POLL_FAST     6            /* slots that need no allocation */
-#define POLL_HEAP_MAX (128 * 1024) /* bytes of an array from the heap */
+#define POLL_FAST   6            /* slots that need no allocation */
+#define POLL_HEAP   (128 * 1024) /* bytes of an array from the heap */
 
 /* One caller; its lock is a spinlock because event context wakes. */
 struct poll_waiter {
@@ -83,14 +83,14 @@ static struct poll_entry *poll_more(struct poll_entry *pe)
  * in one piece.  Zeroed. */
 static void *poll_array(size_t n, size_t size)
 {
-	if (n <= POLL_HEAP_MAX / size)
+	if (n <= POLL_HEAP / size)
 		return kmalloc_array(n, size);
 	return vmalloc(n * size);
 }
 
 static void poll_array_free(void *p, size_t n, size_t size)
 {
-	if (n <= POLL_HEAP_MAX / size)
+	if (n <= POLL_HEAP / size)
 		kfree(p);
 	else
 		vfree(p);

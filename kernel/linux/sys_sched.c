@@ -53,7 +53,7 @@ static struct thread *find_thread(int tid)
 	return t;
 }
 
-/* --- affinity --------------------------------------------------------------- */
+/* --- affinity ------------------------------------------------------------ */
 
 long sys_sched_setaffinity(int tid, unsigned len, const void *user)
 {
@@ -92,7 +92,7 @@ long sys_sched_getaffinity(int tid, unsigned len, void *user)
 	return n;
 }
 
-/* --- policy and priority ------------------------------------------------------ */
+/* --- policy and priority ------------------------------------------------- */
 
 static bool is_rt(int policy)
 {

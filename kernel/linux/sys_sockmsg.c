@@ -20,7 +20,7 @@
 #define MMSG_MAX     1024u
 #define TRANSFER_MAX 0x7ffff000ul /* MAX_RW_COUNT */
 
-/* --- one buffer ------------------------------------------------------------ */
+/* --- one buffer ---------------------------------------------------------- */
 
 long sys_sendto(
     int fd, const void *buf, size_t n, int flags, const void *addr, int addrlen)
@@ -83,7 +83,7 @@ long sys_recvfrom(
 	return r;
 }
 
-/* --- messages -------------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------ */
 
 /* Everything a message needs while it is in the kernel. */
 struct msg_ctx {
@@ -238,7 +238,7 @@ long sys_recvmsg(int fd, void *msg, int flags)
 	return r;
 }
 
-/* --- several messages ------------------------------------------------------ */
+/* --- several messages ---------------------------------------------------- */
 
 long sys_sendmmsg(int fd, void *vec, unsigned n, int flags)
 {

@@ -114,7 +114,7 @@ long sys_statx(
 	return copy_to_user(user, &x, sizeof(x));
 }
 
-/* --- access ---------------------------------------------------------------- */
+/* --- access -------------------------------------------------------------- */
 
 long sys_faccessat2(int dirfd, const char *path, int mode, int flags)
 {
@@ -148,7 +148,7 @@ long sys_access(const char *path, int mode)
 	return sys_faccessat2(AT_FDCWD, path, mode, 0);
 }
 
-/* --- readlink ---------------------------------------------------------------- */
+/* --- readlink ------------------------------------------------------------ */
 
 static long readlink_copy(struct vnode *v, char *user, size_t n)
 {
@@ -187,7 +187,7 @@ long sys_readlink(const char *path, char *user, int n)
 	return sys_readlinkat(AT_FDCWD, path, user, n);
 }
 
-/* --- statfs -------------------------------------------------------------------- */
+/* --- statfs -------------------------------------------------------------- */
 
 #define ST_VALID 0x0020 /* f_flags is filled in */
 

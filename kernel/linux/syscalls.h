@@ -34,8 +34,8 @@ struct sysinfo;
 struct timezone;
 struct tms;
 
-#define SYSCALL0(nr, name) long sys_##name(void);
-#define SYSCALL1(nr, name, t0, a0) long sys_##name(t0 a0);
+#define SYSCALL0(nr, name)                 long sys_##name(void);
+#define SYSCALL1(nr, name, t0, a0)         long sys_##name(t0 a0);
 #define SYSCALL2(nr, name, t0, a0, t1, a1) long sys_##name(t0 a0, t1 a1);
 #define SYSCALL3(nr, name, t0, a0, t1, a1, t2, a2) \
 	long sys_##name(t0 a0, t1 a1, t2 a2);

@@ -32,7 +32,7 @@ static _Atomic unsigned pending; /* devices that wait for an answer */
 static _Atomic bool ready;       /* net_wait_ready() has been called */
 static struct work resolv_work;
 
-/* --- parsing --------------------------------------------------------------------- */
+/* --- parsing ------------------------------------------------------------- */
 
 /* The (n)th field of "a,b,c": false when there is none or it is too long. */
 static bool field(const char *s, unsigned n, char *out, size_t size)
@@ -69,7 +69,7 @@ static bool parse_mask(const char *s, ip4_addr_t *mask)
 	return true;
 }
 
-/* --- static addresses --------------------------------------------------------------- */
+/* --- static addresses ---------------------------------------------------- */
 
 static void set_gateway(struct netif *n)
 {
@@ -130,7 +130,7 @@ static bool set_all_static(struct netif *n, const char *name)
 	return any;
 }
 
-/* --- DHCP --------------------------------------------------------------------------- */
+/* --- DHCP ---------------------------------------------------------------- */
 
 static void wake_waiters(void)
 {
@@ -181,7 +181,7 @@ static void start_dhcp(struct netif *n)
 		log_err("%s: DHCP does not start", nif_name(n));
 }
 
-/* --- devices -------------------------------------------------------------------------- */
+/* --- devices ------------------------------------------------------------- */
 
 void ifconfig_attach(struct netif *n, const char *name)
 {
@@ -228,7 +228,7 @@ void ifconfig_init(void)
 	}
 }
 
-/* --- name servers ---------------------------------------------------------------------- */
+/* --- name servers -------------------------------------------------------- */
 
 static size_t resolv_text(char *buf, size_t size)
 {

@@ -18,7 +18,7 @@ struct list inet_socks = LIST_INIT(inet_socks);
 static struct list late_list = LIST_INIT(late_list); /* core lock */
 static struct list wake_list = LIST_INIT(wake_list); /* core lock */
 
-/* --- life ------------------------------------------------------------------ */
+/* --- life ---------------------------------------------------------------- */
 
 struct inet_sock *inet_sock_new(enum inet_kind kind, int domain, unsigned proto)
 {
@@ -83,7 +83,7 @@ void inet_put_all_late(void)
 	}
 }
 
-/* --- readiness --------------------------------------------------------------- */
+/* --- readiness ----------------------------------------------------------- */
 
 /* Any context; RCU read held, or a reference. */
 static void inet_wake(struct inet_sock *s, uint32_t events)
@@ -142,7 +142,7 @@ int inet_wait(struct inet_sock *s, unsigned seq, uint64_t deadline)
 	return 0;
 }
 
-/* --- channels ---------------------------------------------------------------- */
+/* --- channels ------------------------------------------------------------ */
 
 static void chan_input(void *arg, struct pkt *p)
 {
@@ -215,7 +215,7 @@ void inet_chan_drain(struct inet_sock *s)
 		netchan_drain(c, NETCHAN_RING);
 }
 
-/* --- errors ------------------------------------------------------------------ */
+/* --- errors -------------------------------------------------------------- */
 
 void inet_error(struct inet_sock *s, int err)
 {
@@ -258,7 +258,7 @@ int inet_errno(err_t e)
 	}
 }
 
-/* --- our own addresses ------------------------------------------------------- */
+/* --- our own addresses --------------------------------------------------- */
 
 static bool netif_has(struct netif *n, const ip_addr_t *ip)
 {
@@ -286,7 +286,7 @@ int inet_addr_is_local(const ip_addr_t *ip)
 	return -EADDRNOTAVAIL;
 }
 
-/* --- ephemeral ports ----------------------------------------------------------- */
+/* --- ephemeral ports ----------------------------------------------------- */
 
 #define PORT_FIRST 32768u /* net.ipv4.ip_local_port_range */
 #define PORT_COUNT 28232u
@@ -309,7 +309,7 @@ err_t inet_autobind(
 	return e;
 }
 
-/* --- the families -------------------------------------------------------------- */
+/* --- the families -------------------------------------------------------- */
 
 static int inet_create(struct socket *so)
 {

@@ -22,7 +22,7 @@
 #define UDP_MAX 65507u
 #define RAW_MAX 65515u
 
-/* --- the PCB ----------------------------------------------------------------- */
+/* --- the PCB ------------------------------------------------------------- */
 
 static bool is_ping(const struct inet_sock *s)
 {
@@ -69,7 +69,7 @@ void inet_dgram_apply(struct inet_sock *s)
 		udp_clear_flags(s->dg.udp, UDP_FLAGS_MULTICAST_LOOP);
 }
 
-/* --- receiving ------------------------------------------------------------------ */
+/* --- receiving ----------------------------------------------------------- */
 
 /* Takes (p), or drops it when the queue is full. */
 static void queue_in(
@@ -185,7 +185,7 @@ size_t inet_dgram_next_size(struct inet_sock *s)
 	return n;
 }
 
-/* --- recv ------------------------------------------------------------------------- */
+/* --- recv ---------------------------------------------------------------- */
 
 static long copy_out(struct inet_sock *s, struct dgram *d, struct sock_msg *m)
 {
@@ -255,7 +255,7 @@ static long dgram_recv(struct socket *so, struct sock_msg *m)
 	return r;
 }
 
-/* --- naming ------------------------------------------------------------------------- */
+/* --- naming -------------------------------------------------------------- */
 
 static err_t try_bind(struct inet_sock *s, uint16_t port)
 {
@@ -431,7 +431,7 @@ static int dgram_name(
 	return err;
 }
 
-/* --- send ------------------------------------------------------------------------- */
+/* --- send ---------------------------------------------------------------- */
 
 static err_t send_udp(struct inet_sock *s, struct pbuf *p, const ip_addr_t *to,
     uint16_t port, const struct dgram_from *from)
@@ -576,7 +576,7 @@ static long dgram_send(struct socket *so, struct sock_msg *m)
 	return r < 0 ? r : (long)n;
 }
 
-/* --- the rest --------------------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------ */
 
 static int dgram_shutdown(struct socket *so, int how)
 {

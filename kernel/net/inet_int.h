@@ -130,7 +130,7 @@ struct inet_sock {
 	struct spinlock ev_lock;
 	struct waitq ev_wait;
 	_Atomic unsigned ev_seq;
-	struct list late_link;     /* core lock */
+	struct list late_link; /* core lock */
 	unsigned late_puts;
 	struct list wake_link; /* core lock */
 	uint32_t wake_events;
@@ -148,7 +148,7 @@ static inline struct inet_sock *inet_of(struct socket *so)
 	return so->priv;
 }
 
-/* --- inet.c ---------------------------------------------------------------- */
+/* --- inet.c -------------------------------------------------------------- */
 
 extern struct list inet_socks; /* core lock */
 
@@ -198,7 +198,7 @@ int inet_addr_is_local(const ip_addr_t *);
 err_t inet_autobind(
     struct inet_sock *, err_t (*try)(struct inet_sock *, uint16_t port));
 
-/* --- inet_addr.c ----------------------------------------------------------- */
+/* --- inet_addr.c --------------------------------------------------------- */
 
 enum inet_addr_use { INET_FOR_BIND, INET_FOR_CONNECT, INET_FOR_SENDTO };
 
@@ -210,7 +210,7 @@ unsigned inet_addr_export(
     int domain, const ip_addr_t *, uint16_t port, struct sockaddr_any *);
 void inet_addr_bytes(const ip_addr_t *, uint8_t out[16]);
 
-/* --- inet_opt.c ------------------------------------------------------------ */
+/* --- inet_opt.c ---------------------------------------------------------- */
 
 void inet_opts_init(struct inet_opts *, enum inet_kind);
 int inet_setsockopt(
@@ -219,24 +219,24 @@ int inet_getsockopt(struct socket *, int level, int opt, void *, unsigned *len);
 
 uint8_t inet_tcp_linux_state(const struct inet_sock *); /* /proc, TCP_INFO */
 
-/* --- inet_ioctl.c ---------------------------------------------------------- */
+/* --- inet_ioctl.c -------------------------------------------------------- */
 
 long inet_ioctl(struct socket *, unsigned req, unsigned long arg);
 /* "lo", "eth0": 16 bytes.  Core lock. */
 void inet_if_name(const struct netif *, char out[16]);
 
-/* --- nif.c ----------------------------------------------------------------- */
+/* --- nif.c --------------------------------------------------------------- */
 
 const char *nif_name(const struct netif *); /* not of the loopback */
 
-/* --- inet_tcp.c ------------------------------------------------------------ */
+/* --- inet_tcp.c ---------------------------------------------------------- */
 
 extern const struct socket_ops inet_tcp_ops;
 int inet_tcp_create(struct socket *);
 void inet_tcp_apply(struct inet_sock *); /* options to the PCB; core lock */
 uint32_t inet_tcp_ready(struct inet_sock *);
 
-/* --- inet_tcp_io.c --------------------------------------------------------- */
+/* --- inet_tcp_io.c ------------------------------------------------------- */
 
 long inet_tcp_send(struct socket *, struct sock_msg *);
 long inet_tcp_recv(struct socket *, struct sock_msg *);
@@ -247,7 +247,7 @@ void inet_tcp_free_io(struct inet_sock *);
 void inet_tcp_drop_tx(struct inet_sock *); /* lwIP refers to none; core lock */
 void inet_tcp_push(struct inet_sock *);    /* send what is corked */
 
-/* --- inet_dgram.c ---------------------------------------------------------- */
+/* --- inet_dgram.c -------------------------------------------------------- */
 
 extern const struct socket_ops inet_dgram_ops;
 int inet_dgram_create(struct socket *, enum inet_kind, unsigned proto);

@@ -21,7 +21,7 @@ static int user_int(unsigned long arg, int v)
 	return copy_to_user((void *)arg, &v, sizeof(v));
 }
 
-/* --- interfaces --------------------------------------------------------------- */
+/* --- interfaces ---------------------------------------------------------- */
 
 static bool is_loopback(const struct netif *n)
 {
@@ -173,7 +173,7 @@ static long if_conf(unsigned long arg)
 	return err ? err : copy_to_user((void *)arg, &c, sizeof(c));
 }
 
-/* --- the operation -------------------------------------------------------------- */
+/* --- the operation ------------------------------------------------------- */
 
 static long queue_ioctl(struct inet_sock *s, unsigned req, unsigned long arg)
 {

@@ -56,7 +56,7 @@ static void apply(struct inet_sock *s)
 		inet_dgram_apply(s);
 }
 
-/* --- values ------------------------------------------------------------------ */
+/* --- values -------------------------------------------------------------- */
 
 static int get_int(const void *p, unsigned len, int *v)
 {
@@ -134,7 +134,7 @@ static unsigned buf_size(int v, unsigned cap)
 	return MAX(n * 2, INET_BUF_MIN);
 }
 
-/* --- SOL_SOCKET ---------------------------------------------------------------- */
+/* --- SOL_SOCKET ---------------------------------------------------------- */
 
 static int set_buf(struct inet_sock *s, int opt, int v)
 {
@@ -317,7 +317,7 @@ static int get_socket(struct inet_sock *s, int opt, void *p, unsigned *len)
 	}
 }
 
-/* --- SOL_TCP -------------------------------------------------------------------- */
+/* --- SOL_TCP ------------------------------------------------------------- */
 
 static int set_keep(unsigned *field, int v, int max)
 {
@@ -482,7 +482,7 @@ static int get_tcp(struct inet_sock *s, int opt, void *p, unsigned *len)
 	}
 }
 
-/* --- SOL_IP, SOL_IPV6 ------------------------------------------------------------ */
+/* --- SOL_IP, SOL_IPV6 ---------------------------------------------------- */
 
 static int set_ttl(uint8_t *field, int v, int dflt, int min)
 {
@@ -698,7 +698,7 @@ static int get_ip6(struct inet_sock *s, int opt, void *p, unsigned *len)
 	return put_int(v, p, len);
 }
 
-/* --- SOL_RAW ------------------------------------------------------------------------ */
+/* --- SOL_RAW ------------------------------------------------------------- */
 
 static int set_raw(struct inet_sock *s, int opt, const void *p, unsigned len)
 {
@@ -709,7 +709,7 @@ static int set_raw(struct inet_sock *s, int opt, const void *p, unsigned len)
 	return 0;
 }
 
-/* --- the two operations ---------------------------------------------------------------- */
+/* --- the two operations -------------------------------------------------- */
 
 int inet_setsockopt(
     struct socket *so, int level, int opt, const void *p, unsigned len)

@@ -18,7 +18,7 @@
 
 #define EXT_ID      0 /* the only extension of a PCB */
 
-/* --- the PCB ----------------------------------------------------------------- */
+/* --- the PCB ------------------------------------------------------------- */
 
 static void pcb_gone(u8_t id, void *arg)
 {
@@ -123,7 +123,7 @@ void inet_tcp_apply(struct inet_sock *s)
 		tcp_nagle_enable(pcb);
 }
 
-/* --- names ------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------- */
 
 static void any_addr(const struct inet_sock *s, ip_addr_t *ip)
 {
@@ -247,7 +247,7 @@ static int tcp_op_name(
 	return err;
 }
 
-/* --- connecting ---------------------------------------------------------------- */
+/* --- connecting ---------------------------------------------------------- */
 
 static void note_names(struct inet_sock *s)
 {
@@ -390,7 +390,7 @@ static int tcp_op_connect(struct socket *so, const struct sockaddr_any *sa,
 	return err;
 }
 
-/* --- listening ------------------------------------------------------------------ */
+/* --- listening ----------------------------------------------------------- */
 
 static void child_init(struct inet_sock *c, struct inet_sock *s)
 {
@@ -538,7 +538,7 @@ static int tcp_op_accept(struct socket *so, struct socket **out, bool nonblock)
 	return c ? 0 : r;
 }
 
-/* --- the end ---------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------- */
 
 static int tcp_op_shutdown(struct socket *so, int how)
 {
@@ -633,7 +633,7 @@ static void tcp_op_release(struct socket *so)
 	net_unlock();
 }
 
-/* --- readiness ---------------------------------------------------------------------- */
+/* --- readiness ----------------------------------------------------------- */
 
 /* As Linux's tcp_poll().  Without the lock: whoever changes what is read
  * here notifies afterwards. */
@@ -675,7 +675,7 @@ static uint32_t tcp_op_poll(struct socket *so, struct poll_entry *pe)
 	return inet_tcp_ready(s);
 }
 
-/* --- making -------------------------------------------------------------------------- */
+/* --- making -------------------------------------------------------------- */
 
 int inet_tcp_create(struct socket *so)
 {

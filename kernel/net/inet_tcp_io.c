@@ -23,7 +23,7 @@
 #define GATHER_SIZE   2000u /* and its header: a 2 KiB slab */
 #define NOMEM_WAIT    (10 * NSEC_PER_MSEC)
 
-/* --- queues of pbufs ----------------------------------------------------------- */
+/* --- queues of pbufs ----------------------------------------------------- */
 
 static void bytes_append(struct inet_bytes *q, struct pbuf *p)
 {
@@ -68,7 +68,7 @@ static void bytes_free(struct inet_bytes *q)
 		bytes_drop_first(q);
 }
 
-/* --- receiving ------------------------------------------------------------------ */
+/* --- receiving ----------------------------------------------------------- */
 
 /*
  * Tiny segments that nobody reads: a window full of them would take a hundred
@@ -283,7 +283,7 @@ long inet_tcp_recv(struct socket *so, struct sock_msg *m)
 	return r;
 }
 
-/* --- pages on their way out -------------------------------------------------------- */
+/* --- pages on their way out ---------------------------------------------- */
 
 static void page_drop(struct inet_txpage *p)
 {
@@ -369,7 +369,7 @@ void inet_tcp_free_io(struct inet_sock *s)
 	t->wr_page = NULL;
 }
 
-/* --- sending ------------------------------------------------------------------------ */
+/* --- sending ------------------------------------------------------------- */
 
 /* Copied from the program, not lwIP's yet. */
 struct tx_piece {

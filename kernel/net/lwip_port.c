@@ -42,7 +42,7 @@ static struct timer lwip_timer, drain_timer;
 static _Atomic bool drain_armed;
 static uint64_t lwip_deadline = TIME_NEVER; /* core lock */
 
-/* --- what lwIP calls ------------------------------------------------------- */
+/* --- what lwIP calls ----------------------------------------------------- */
 
 u32_t sys_now(void)
 {
@@ -87,7 +87,7 @@ uint32_t net_tcp_isn(const struct ip_addr *local, uint16_t local_port,
 	       (uint32_t)(clock_mono() >> 6);
 }
 
-/* --- waking the net thread -------------------------------------------------- */
+/* --- waking the net thread ----------------------------------------------- */
 
 static void work_set(bool *why)
 {
@@ -136,7 +136,7 @@ void net_defer_input(struct net_dev *dev, struct pkt *p)
 	spin_unlock_irqrestore(&work.lock, flags);
 }
 
-/* --- the core lock --------------------------------------------------------- */
+/* --- the core lock ------------------------------------------------------- */
 
 bool net_locked(void)
 {
@@ -176,7 +176,7 @@ void net_unlock(void)
 	preempt_enable();
 }
 
-/* --- the net thread -------------------------------------------------------- */
+/* --- the net thread ------------------------------------------------------ */
 
 struct net_work {
 	bool timer, drain;
@@ -232,7 +232,7 @@ static void net_thread(void *arg)
 	}
 }
 
-/* --- boot ------------------------------------------------------------------- */
+/* --- boot ---------------------------------------------------------------- */
 
 void net_init(void)
 {

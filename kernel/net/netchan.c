@@ -118,7 +118,7 @@ static void chan_put(struct netchan *c)
 	kfree(c);
 }
 
-/* --- the producer ----------------------------------------------------------- */
+/* --- the producer -------------------------------------------------------- */
 
 static bool chan_is_mine(struct netchan *c, unsigned queue)
 {
@@ -200,7 +200,7 @@ enum netchan_verdict netchan_classify(unsigned queue, struct pkt *p)
 	return NETCHAN_TAKEN;
 }
 
-/* --- the consumer ------------------------------------------------------------ */
+/* --- the consumer -------------------------------------------------------- */
 
 bool netchan_empty(const struct netchan *c)
 {
@@ -253,7 +253,7 @@ void netchan_drain_flow(const void *frame, size_t len, size_t totlen)
 	chan_put(c);
 }
 
-/* --- life ------------------------------------------------------------------------ */
+/* --- life ---------------------------------------------------------------- */
 
 struct netchan *netchan_create(
     void (*input)(void *arg, struct pkt *), void (*wake)(void *arg), void *arg)

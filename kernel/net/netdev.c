@@ -50,7 +50,7 @@ static struct mutex devs_lock = MUTEX_INIT(devs_lock);
 static unsigned next_index;           /* devs_lock */
 static uint8_t chan_used[QUEUES_MAX]; /* devs_lock */
 
-/* --- receive -------------------------------------------------------------------- */
+/* --- receive ------------------------------------------------------------- */
 
 static unsigned burst_bytes(struct pkt **p, unsigned n, struct net_dev *dev)
 {
@@ -119,7 +119,7 @@ void net_rx_ready(struct net_dev *dev, unsigned queue)
 	spin_unlock_irqrestore(&q->lock, flags);
 }
 
-/* --- transmit ------------------------------------------------------------------- */
+/* --- transmit ------------------------------------------------------------ */
 
 /* The transmit queue's lock is held.  Returns how many were taken. */
 static unsigned tx_give(struct tx_queue *q, struct pkt **p, unsigned n)
@@ -226,7 +226,7 @@ void net_tx_space(struct net_dev *dev, unsigned queue)
 		work_queue(&st->tx[queue].work);
 }
 
-/* --- coming and going ------------------------------------------------------------ */
+/* --- coming and going ---------------------------------------------------- */
 
 static int chan_alloc(unsigned n, unsigned *base)
 {

@@ -51,7 +51,7 @@ const char *nif_name(const struct netif *lw)
 	return n->dev->name;
 }
 
-/* --- in ------------------------------------------------------------------------ */
+/* --- in ------------------------------------------------------------------ */
 
 static void rx_pbuf_free(struct pbuf *p)
 {
@@ -190,7 +190,7 @@ void nif_input(struct net_dev *dev, unsigned queue, struct pkt **p, unsigned n)
 	net_unlock();
 }
 
-/* --- out ----------------------------------------------------------------------- */
+/* --- out ----------------------------------------------------------------- */
 
 void nif_flush(void)
 {
@@ -200,7 +200,7 @@ void nif_flush(void)
 		nif_tx_flush(n);
 }
 
-/* --- coming and going -------------------------------------------------------------- */
+/* --- coming and going ---------------------------------------------------- */
 
 static err_t nif_init(struct netif *lw)
 {

@@ -77,7 +77,7 @@ static bool view_tcp(
 	return v->hdr <= have && v->hdr <= total;
 }
 
-/* --- joining segments ---------------------------------------------------------- */
+/* --- joining segments ---------------------------------------------------- */
 
 /* Same connection, same state of it, and (b) follows (a) without a gap. */
 static bool follows(const struct tcp_view *a, const struct tcp_view *b)
@@ -128,7 +128,7 @@ static bool may_join(const struct nif *n, struct pkt *k, struct tcp_view *b)
 	return k->nseg + more / PAGE_SIZE + 2 <= n->dev->info.max_seg;
 }
 
-/* --- from pbuf to packet ----------------------------------------------------------- */
+/* --- from pbuf to packet ------------------------------------------------- */
 
 static size_t seg_room(const struct pkt *p)
 {
@@ -154,7 +154,7 @@ static struct pkt *seg_add(struct pkt *first, struct pkt *last)
 	return seg;
 }
 
-/* Append (p) from (skip) on.  False: no memory; (first) is as long as it got. */
+/* Append (p) from (skip) on.  False: no memory; (first) is what it got. */
 static bool append(struct pkt *first, const struct pbuf *p, size_t skip)
 {
 	struct pkt *last = last_seg(first);
@@ -221,7 +221,7 @@ static int join(struct nif *n, struct pbuf *p)
 	return 1;
 }
 
-/* --- the last touch ------------------------------------------------------------------ */
+/* --- the last touch ------------------------------------------------------ */
 
 static uint32_t sum_bytes(const uint8_t *p, unsigned n)
 {
@@ -280,7 +280,7 @@ static unsigned finish(struct nif *n, struct pkt *k)
 	return get16(k->data + v.l4) ^ get16(k->data + v.l4 + 2);
 }
 
-/* --- sending -------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------- */
 
 static void flush_queues(struct nif *n, const unsigned flow[NIF_TX_BURST])
 {

@@ -12,7 +12,7 @@
 
 #include <linux/in.h>
 
-/* --- sockets ------------------------------------------------------------------- */
+/* --- sockets ------------------------------------------------------------- */
 
 static void put_ip(struct proc_out *o, bool v6, const ip_addr_t *ip)
 {
@@ -160,7 +160,7 @@ static const struct proc_file sockstat_file = { "net/sockstat", show_sockstat,
 	NULL };
 PROC_FILE(sockstat_file);
 
-/* --- interfaces ------------------------------------------------------------------- */
+/* --- interfaces ---------------------------------------------------------- */
 
 static void put_dev(
     struct proc_out *o, const char *name, const struct net_stats *st)
@@ -273,7 +273,7 @@ PROC_FILE(dev_file);
 PROC_FILE(route_file);
 PROC_FILE(if_inet6_file);
 
-/* --- our own: the channels --------------------------------------------------------- */
+/* --- our own: the channels ----------------------------------------------- */
 
 static int show_netchan(struct proc_out *o)
 {
@@ -290,7 +290,7 @@ static const struct proc_file netchan_file = { "net/netchan", show_netchan,
 	NULL };
 PROC_FILE(netchan_file);
 
-/* --- /proc/sys/net: what is fixed here, readable ------------------------------------- */
+/* --- /proc/sys/net: what is fixed here, readable ------------------------- */
 
 #define SYSCTL(id, name, text)                                       \
 	static int show_##id(struct proc_out *o)                     \

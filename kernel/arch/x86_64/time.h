@@ -8,8 +8,8 @@
 /*
  * Find the TSC's frequency, and the APIC timer's when that is needed.  The
  * first two start what measures them, so that little is waited for at last:
- * as soon as the platform has had its say; after apic_cpu_init() of the boot cpu; before the
- * scheduler.
+ * as soon as the platform has had its say; after apic_cpu_init() of the boot
+ * cpu; before the scheduler.
  */
 void clock_early_init(void);
 void clock_apic_start(void);

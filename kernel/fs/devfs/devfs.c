@@ -58,7 +58,7 @@ static int devfs_fill_links(struct vnode *root)
 	return err;
 }
 
-/* --- disks come and go ------------------------------------------------------ */
+/* --- disks come and go --------------------------------------------------- */
 
 static int devfs_add_disk(struct vnode *root, const struct blk_dev *b)
 {
@@ -83,7 +83,7 @@ static void devfs_disk_event(struct blk_dev *b, bool added)
 		log_debug("%s: node: error %d", path, -err);
 }
 
-/* --- mount -------------------------------------------------------------------- */
+/* --- mount --------------------------------------------------------------- */
 
 static int devfs_fill(struct vnode *root)
 {

@@ -51,8 +51,7 @@ static size_t kmsg_record(struct kmsg *k, char *out, const char *line, size_t n)
 
 	if (!dot || !end || dot > end || n < 5)
 		return 0;
-	us = strtoul(line + 4, NULL, 10) * 1000000 +
-	     strtoul(dot + 1, NULL, 10);
+	us = strtoul(line + 4, NULL, 10) * 1000000 + strtoul(dot + 1, NULL, 10);
 	end += 2;
 	len = snprintf(out, KMSG_RECORD, "%c,%lu,%lu,-;%.*s\n", line[1],
 	    k->seq++, us, (int)(line + n - end), end);

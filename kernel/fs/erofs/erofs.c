@@ -44,7 +44,7 @@ const struct vnode_ops erofs_ops = {
 	.reclaim = erofs_reclaim,
 };
 
-/* --- mounts ------------------------------------------------------------------- */
+/* --- mounts -------------------------------------------------------------- */
 
 static int erofs_mount_root(struct mount *m, struct erofs *fs)
 {

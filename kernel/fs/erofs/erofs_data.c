@@ -28,7 +28,7 @@ static void window_put(
 	}
 }
 
-/* --- not compressed --------------------------------------------------------------- */
+/* --- not compressed ------------------------------------------------------ */
 
 /* Whole pages that lie in one piece go straight from the disk. */
 static int flat_part(
@@ -68,7 +68,7 @@ static int flat_read(struct erofs_inode *n, const struct window *w)
 	return err;
 }
 
-/* --- compressed -------------------------------------------------------------------- */
+/* --- compressed ---------------------------------------------------------- */
 
 static void *data_alloc(size_t n)
 {

@@ -83,7 +83,7 @@ static int name_compare(const char *a, size_t alen, const char *b, size_t blen)
 	return r ? r : (alen > blen) - (alen < blen);
 }
 
-/* --- lookup ---------------------------------------------------------------------- */
+/* --- lookup -------------------------------------------------------------- */
 
 /* 1: found; 0: not in this block; (*after): it would be behind it. */
 static int dirblock_search(const struct dirblock *b, const char *name,
@@ -146,7 +146,7 @@ int erofs_lookup(
 	return err ? err : erofs_iget(v->mount, found.nid, out);
 }
 
-/* --- readdir ----------------------------------------------------------------------- */
+/* --- readdir ------------------------------------------------------------- */
 
 /* A cookie is the entry's byte in the directory, and 2. */
 struct dirscan {

@@ -28,7 +28,7 @@ static uint64_t zlc_count(const struct erofs_inode *n)
 	return (n->vnode.size + (1ull << n->lcbits) - 1) >> n->lcbits;
 }
 
-/* --- the full form ------------------------------------------------------------ */
+/* --- the full form ------------------------------------------------------- */
 
 static int zlc_full(struct erofs_inode *n, struct zlc *c)
 {
@@ -54,7 +54,7 @@ static int zlc_full(struct erofs_inode *n, struct zlc *c)
 	return 0;
 }
 
-/* --- the compact form ----------------------------------------------------------- */
+/* --- the compact form ---------------------------------------------------- */
 
 #define ZPACK_MAX 32u
 
@@ -196,7 +196,7 @@ static int zlc_compact(struct erofs_inode *n, struct zlc *c)
 	return 0;
 }
 
-/* --- extents ------------------------------------------------------------------- */
+/* --- extents ------------------------------------------------------------- */
 
 static int zlc_load(struct erofs_inode *n, uint64_t lc, struct zlc *c)
 {

@@ -9,7 +9,7 @@
 
 static const struct vnode_ops ovl_ops;
 
-/* --- nodes -------------------------------------------------------------------- */
+/* --- nodes --------------------------------------------------------------- */
 
 static void ovl_put(struct vnode *v)
 {
@@ -57,7 +57,7 @@ static void ovl_reclaim(struct vnode *v)
 	kfree(n);
 }
 
-/* --- attributes and contents ----------------------------------------------------- */
+/* --- attributes and contents --------------------------------------------- */
 
 static struct vnode *ovl_data(struct vnode *v)
 {
@@ -116,7 +116,7 @@ static const struct vnode_ops ovl_ops = {
 	.reclaim = ovl_reclaim,
 };
 
-/* --- mounts ------------------------------------------------------------------------ */
+/* --- mounts -------------------------------------------------------------- */
 
 static int ovl_mount_trees(
     struct overlay *o, const char *type, const char *source)

@@ -7,7 +7,7 @@
 /* Changing merged directories.  The layer holds the overlay directory's lock
  * for writing. */
 
-/* --- whiteouts ---------------------------------------------------------------- */
+/* --- whiteouts ----------------------------------------------------------- */
 
 /* In the upper directory (dir), whose lock is held for writing. */
 static int whiteout_make(struct vnode *dir, const char *name, size_t len)
@@ -83,7 +83,7 @@ static bool ovl_in_lower(struct ovl_node *dir, const char *name, size_t len)
 	return true;
 }
 
-/* --- making --------------------------------------------------------------------- */
+/* --- making -------------------------------------------------------------- */
 
 /* What is made is new: nothing of the lower tree shows through a directory. */
 static int create_locked(struct vnode *dir, const char *name, size_t len,
@@ -154,7 +154,7 @@ int ovl_link(struct vnode *v, const char *name, size_t len, struct vnode *to)
 	return err;
 }
 
-/* --- removing ---------------------------------------------------------------------- */
+/* --- removing ------------------------------------------------------------ */
 
 static int unlink_locked(struct vnode *dir, const char *name, size_t len,
     struct vnode *upper, bool rmdir, bool whiteout)
@@ -189,7 +189,7 @@ int ovl_unlink(struct vnode *v, const char *name, size_t len,
 	return err;
 }
 
-/* --- rename ----------------------------------------------------------------------- */
+/* --- rename -------------------------------------------------------------- */
 
 struct ovl_move {
 	struct vnode *from, *to; /* upper directories */

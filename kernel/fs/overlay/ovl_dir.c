@@ -66,7 +66,7 @@ int ovl_lookup(
 	return ovl_join(dir, name, len, upper, lower, out);
 }
 
-/* --- readdir ---------------------------------------------------------------------- */
+/* --- readdir ------------------------------------------------------------- */
 
 /* First the upper directory; then what is only in the lower, whose cookies
  * have this bit. */

@@ -11,7 +11,7 @@
 /* The processors and their time: proc_cpuinfo(5), proc_stat(5),
  * proc_uptime(5), proc_loadavg(5). */
 
-/* --- cpuinfo ---------------------------------------------------------------- */
+/* --- cpuinfo ------------------------------------------------------------- */
 
 /* Linux's names of CPUID bits, in the order in which it prints them. */
 static const char *const cpu_flags_1_edx[32] = {
@@ -203,7 +203,7 @@ static const struct proc_file cpuinfo_file = {
 };
 PROC_FILE(cpuinfo_file);
 
-/* --- stat ---------------------------------------------------------------------- */
+/* --- stat ---------------------------------------------------------------- */
 
 #define TICK_NS (NSEC_PER_SEC / 100) /* USER_HZ */
 
@@ -279,7 +279,7 @@ static const struct proc_file stat_file = {
 };
 PROC_FILE(stat_file);
 
-/* --- uptime, loadavg -------------------------------------------------------------- */
+/* --- uptime, loadavg ----------------------------------------------------- */
 
 static void put_hundredths(struct proc_out *o, uint64_t ns, const char *end)
 {
@@ -328,7 +328,7 @@ static const struct proc_file loadavg_file = {
 };
 PROC_FILE(loadavg_file);
 
-/* --- /sys/devices/system/cpu ------------------------------------------------------- */
+/* --- /sys/devices/system/cpu --------------------------------------------- */
 
 static int cpus_show(struct proc_out *o)
 {

@@ -15,7 +15,7 @@ static bool proc_fd_open(unsigned fd)
 	return fd <= INT32_MAX && fd_next((int)fd) == (int)fd;
 }
 
-/* --- what a descriptor without a name leads to ------------------------------------- */
+/* --- what a descriptor without a name leads to --------------------------- */
 
 static struct file *anon_file(struct vnode *v)
 {
@@ -71,7 +71,7 @@ static int anon_dentry(struct mount *m, struct file *f, struct dentry **out)
 	return *out ? 0 : -ENOMEM;
 }
 
-/* --- fd/N ---------------------------------------------------------------------------- */
+/* --- fd/N ---------------------------------------------------------------- */
 
 static int proc_fdlink_follow(struct vnode *v, struct dentry **out)
 {
@@ -126,7 +126,7 @@ static const struct vnode_ops proc_fdlink_ops = {
 	.reclaim = proc_reclaim,
 };
 
-/* --- the directories ------------------------------------------------------------------- */
+/* --- the directories ----------------------------------------------------- */
 
 static int proc_fd_make(struct vnode *dir, const char *name, size_t len,
     const struct vnode_ops *ops, uint32_t mode, struct vnode **out)
@@ -185,7 +185,7 @@ const struct vnode_ops proc_fd_ops = {
 	.reclaim = proc_reclaim_never,
 };
 
-/* --- fdinfo ------------------------------------------------------------------------------- */
+/* --- fdinfo -------------------------------------------------------------- */
 
 int proc_fdinfo_show(struct proc_out *o, int fd)
 {

@@ -10,7 +10,7 @@
 /* /proc itself and the links of the process's directory.  There is one
  * process: /proc/<pid> and what "self" leads to are the same. */
 
-/* --- links with a text -------------------------------------------------------- */
+/* --- links with a text --------------------------------------------------- */
 
 static long proc_link_copy(char *buf, size_t n, const char *text)
 {
@@ -62,7 +62,7 @@ static const struct vnode_ops proc_thread_link_ops = {
 	.reclaim = proc_reclaim_never,
 };
 
-/* --- cwd, root, exe -------------------------------------------------------------- */
+/* --- cwd, root, exe ------------------------------------------------------ */
 
 static long proc_dentry_readlink(struct dentry *d, char *buf, size_t n)
 {
@@ -134,7 +134,7 @@ static const struct vnode_ops proc_exe_ops = {
 	.reclaim = proc_reclaim_never,
 };
 
-/* --- the root ---------------------------------------------------------------------- */
+/* --- the root ------------------------------------------------------------ */
 
 static struct proc_node *proc_root_find(
     struct procfs *fs, const char *name, size_t len)
@@ -215,7 +215,7 @@ static const struct vnode_ops proc_pid_ops = {
 	.reclaim = proc_reclaim_never,
 };
 
-/* --- making them -------------------------------------------------------------------- */
+/* --- making them --------------------------------------------------------- */
 
 static int proc_add_link(
     struct mount *m, struct proc_node *dir, const char *name, const char *to)

@@ -11,7 +11,7 @@
 /* The whole machine: proc_meminfo(5), proc_sys(5), and the little of /sys that
  * programs look at. */
 
-/* --- meminfo ----------------------------------------------------------------- */
+/* --- meminfo ------------------------------------------------------------- */
 
 static void mem_line(struct proc_out *o, const char *name, uint64_t bytes)
 {
@@ -80,7 +80,7 @@ static const struct proc_file cmdline_file = {
 };
 PROC_FILE(cmdline_file);
 
-/* --- random -------------------------------------------------------------------- */
+/* --- random -------------------------------------------------------------- */
 
 struct uuid {
 	uint8_t b[16];
@@ -140,7 +140,7 @@ static const struct proc_file boot_id_file = {
 };
 PROC_FILE(boot_id_file);
 
-/* --- settings ------------------------------------------------------------------- */
+/* --- settings ------------------------------------------------------------ */
 
 static int drop_caches_store(const char *text)
 {

@@ -7,7 +7,7 @@
 /* /proc/self/task: a directory for each thread, with the texts of the process
  * that say something about the thread (proc_out.tid). */
 
-/* --- texts ----------------------------------------------------------------------- */
+/* --- texts --------------------------------------------------------------- */
 
 static int proc_tidtext_open(struct vnode *v, struct file *f)
 {
@@ -21,7 +21,7 @@ static const struct vnode_ops proc_tidtext_ops = {
 	.reclaim = proc_reclaim,
 };
 
-/* --- task/N ------------------------------------------------------------------------- */
+/* --- task/N -------------------------------------------------------------- */
 
 static int proc_tid_lookup(
     struct vnode *v, const char *name, size_t len, struct vnode **out)
@@ -75,7 +75,7 @@ static const struct vnode_ops proc_tid_ops = {
 	.reclaim = proc_reclaim,
 };
 
-/* --- task ---------------------------------------------------------------------------- */
+/* --- task ---------------------------------------------------------------- */
 
 static bool proc_is_thread(uint32_t tid)
 {

@@ -24,7 +24,7 @@ struct proc_text {
 	bool made;
 };
 
-/* --- the text -------------------------------------------------------------------- */
+/* --- the text ------------------------------------------------------------ */
 
 /* Room for (n) more bytes and a NUL. */
 static bool proc_room(struct proc_out *o, size_t n)
@@ -96,7 +96,7 @@ static int proc_text_make(struct proc_text *t)
 	return err ? err : t->out.error;
 }
 
-/* --- the file ---------------------------------------------------------------------- */
+/* --- the file ------------------------------------------------------------ */
 
 static long proc_text_read(struct file *f, struct uio *u, uint64_t *off)
 {

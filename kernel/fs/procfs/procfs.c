@@ -9,7 +9,7 @@
 extern const struct proc_file *const proc_set_start[];
 extern const struct proc_file *const proc_set_end[];
 
-/* --- nodes -------------------------------------------------------------------- */
+/* --- nodes --------------------------------------------------------------- */
 
 struct proc_node *proc_node_new(
     struct mount *m, const struct vnode_ops *ops, uint32_t mode)
@@ -129,7 +129,7 @@ static const struct vnode_ops proc_dir_ops = {
 	.reclaim = proc_reclaim_never,
 };
 
-/* --- the tree ------------------------------------------------------------------ */
+/* --- the tree ------------------------------------------------------------ */
 
 /* The directories of (path) and the file at its end. */
 static int proc_plant(

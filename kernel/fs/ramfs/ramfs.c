@@ -14,7 +14,7 @@ static struct ramfs *ramfs_of(const struct vnode *v)
 	return v->mount->priv;
 }
 
-/* --- nodes ---------------------------------------------------------------- */
+/* --- nodes --------------------------------------------------------------- */
 
 static struct ramfs_node *ramfs_node_new(struct mount *m, uint32_t mode)
 {
@@ -54,7 +54,7 @@ static void ramfs_changed(struct ramfs_node *n, bool contents)
 		n->mtime = n->ctime;
 }
 
-/* --- names ------------------------------------------------------------------ */
+/* --- names --------------------------------------------------------------- */
 
 static int ramfs_lookup(
     struct vnode *dir, const char *name, size_t len, struct vnode **out)
@@ -205,7 +205,7 @@ static long ramfs_readlink(struct vnode *v, char *buf, size_t n)
 	return (long)len;
 }
 
-/* --- attributes --------------------------------------------------------------- */
+/* --- attributes ---------------------------------------------------------- */
 
 static int ramfs_getattr(struct vnode *v, struct vattr *a)
 {
@@ -259,7 +259,7 @@ static const struct vnode_ops ramfs_ops = {
 	.reclaim = ramfs_reclaim,
 };
 
-/* --- mounts --------------------------------------------------------------------- */
+/* --- mounts -------------------------------------------------------------- */
 
 /* "64m", "2g", "50%" (of memory); 0 and anything else: no limit. */
 static uint64_t ramfs_parse_size(const char *s, uint64_t memory)

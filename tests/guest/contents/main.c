@@ -81,8 +81,8 @@ static void holes(void)
 	SHOW(lseek(fd, 0, SEEK_END));
 	memset(buf, 7, sizeof(buf));
 	SHOW(pwrite(fd, buf, 3 * PAGE, 0));
-	SHOW(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100,
-	    2 * PAGE));
+	SHOW(fallocate(
+	    fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 100, 2 * PAGE));
 	SHOW(pread(fd, buf, 3 * PAGE, 0));
 	printf("%d %d %d %d\n", buf[99], buf[100], buf[2 * PAGE + 99],
 	    buf[2 * PAGE + 100]);
@@ -101,9 +101,10 @@ static void mappings(void)
 
 	memset(buf, 'a', sizeof(buf));
 	write(fd, buf, 2 * PAGE + 10);
-	shared = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	private = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
-	    0);
+	shared =
+	    mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	private =
+	    mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	printf("%c %d\n", shared[0], shared[2 * PAGE + 10]);
 	shared[1] = 'S';
 	private[2] = 'P';
@@ -118,7 +119,7 @@ static void mappings(void)
 	SHOW(msync(shared, PAGE, 99));
 	ro = open("m", O_RDONLY);
 	SHOW(mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, ro, 0) ==
-	    MAP_FAILED);
+	     MAP_FAILED);
 	SHOW(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, ro, 1) == MAP_FAILED);
 	SHOW(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, 99, 0) == MAP_FAILED);
 	SHOW(ftruncate(fd, PAGE));

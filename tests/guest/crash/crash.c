@@ -70,10 +70,11 @@ int main(int argc, char **argv)
 	else if (!strcmp(how, "abort"))
 		abort();
 	else if (!strcmp(how, "divide"))
-		__asm__ volatile("xor %%ecx, %%ecx; mov $1, %%eax; cltd; idiv %%ecx"
-				 :
-				 :
-				 : "eax", "ecx", "edx");
+		__asm__ volatile(
+		    "xor %%ecx, %%ecx; mov $1, %%eax; cltd; idiv %%ecx"
+		    :
+		    :
+		    : "eax", "ecx", "edx");
 	else if (!strcmp(how, "opcode"))
 		__asm__ volatile("ud2");
 	else if (!strcmp(how, "breakpoint"))
@@ -88,8 +89,8 @@ int main(int argc, char **argv)
 	} else if (!strcmp(how, "writable-code"))
 		return mmap(NULL, 4096, PROT_WRITE | PROT_EXEC,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
-		    ? 11
-		    : 12;
+			   ? 11
+			   : 12;
 	else if (!strcmp(how, "status"))
 		return 300; /* 44 */
 	else if (!strcmp(how, "kill"))

@@ -33,8 +33,8 @@ static void look(int ep, const char *when)
 
 	printf("%s: %d", when, n);
 	for (int i = 0; i < n; i++)
-		printf(" [%lu %x]", (unsigned long)out[i].data.u64,
-		    out[i].events);
+		printf(
+		    " [%lu %x]", (unsigned long)out[i].data.u64, out[i].events);
 	printf("\n");
 }
 
@@ -249,7 +249,7 @@ static void waits(void)
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	printf("waited long enough: %d\n",
 	    (b.tv_sec - a.tv_sec) * 1000000000 + b.tv_nsec - a.tv_nsec >=
-	    50000000);
+		50000000);
 	SHOW(epoll_pwait2(ep, out, 1, &ts, NULL));
 	sigaction(SIGALRM, &sa, NULL);
 	ualarm(20000, 0);

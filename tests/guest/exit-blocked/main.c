@@ -150,8 +150,8 @@ static void *in_flock(void *arg)
 int main(void)
 {
 	static void *(*const all[])(void *) = { in_pipe_read, in_pipe_write,
-		in_epoll, in_poll, in_select, in_eventfd, in_timerfd,
-		in_accept, in_send, in_fifo, in_flock };
+		in_epoll, in_poll, in_select, in_eventfd, in_timerfd, in_accept,
+		in_send, in_fifo, in_flock };
 	enum { N = sizeof(all) / sizeof(all[0]) };
 	pthread_t t;
 

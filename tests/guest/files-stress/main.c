@@ -111,7 +111,8 @@ static void one_step(unsigned *seed)
 		expect(epoll_wait(a, &ev, 1, 0));
 		break;
 	case 10:
-		expect(epoll_ctl(a, EPOLL_CTL_MOD + next(seed) % 2 - 1, b, &ev));
+		expect(
+		    epoll_ctl(a, EPOLL_CTL_MOD + next(seed) % 2 - 1, b, &ev));
 		break;
 	default:
 		expect(fcntl(a, F_SETFD, FD_CLOEXEC));
@@ -180,9 +181,9 @@ static void pipes(void)
 
 /* --- one epoll, many events -------------------------------------------- */
 
-#define EVENTS  32
-#define POSTS   2000
-#define STOP    1000
+#define EVENTS 32
+#define POSTS  2000
+#define STOP   1000
 
 static int ep, event[EVENTS], stop;
 static atomic_ulong taken;
@@ -293,7 +294,8 @@ static void *serve(void *arg)
 	for (int i = 0; i < CONNECTIONS; i++) {
 		char control[CMSG_SPACE(sizeof(int))], c[16];
 		struct iovec iov = { c, sizeof(c) };
-		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+		struct msghdr m = { .msg_iov = &iov,
+			.msg_iovlen = 1,
 			.msg_control = control,
 			.msg_controllen = sizeof(control) };
 		int s = accept(listener, NULL, NULL), fd;
@@ -316,7 +318,8 @@ static void *request(void *arg)
 	for (int i = 0; i < CONNECTIONS; i++) {
 		char control[CMSG_SPACE(sizeof(int))] = { 0 }, c[16];
 		struct iovec iov = { "ask", 3 };
-		struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+		struct msghdr m = { .msg_iov = &iov,
+			.msg_iovlen = 1,
 			.msg_control = control,
 			.msg_controllen = sizeof(control) };
 		struct cmsghdr *cm = CMSG_FIRSTHDR(&m);

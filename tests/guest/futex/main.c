@@ -17,8 +17,8 @@
 
 static uint32_t word, word2;
 
-static long futex(uint32_t *w, int op, uint32_t val, const void *t, uint32_t *w2,
-    uint32_t val3)
+static long futex(uint32_t *w, int op, uint32_t val, const void *t,
+    uint32_t *w2, uint32_t val3)
 {
 	return syscall(SYS_futex, w, op, val, t, w2, val3);
 }
@@ -34,11 +34,13 @@ static void errors(void)
 	struct timespec ts = { 0, 10000000 }, bad = { 0, -1 }, past = { 1, 0 };
 
 	show("wait, other value", futex(&word, FUTEX_WAIT, 1, NULL, NULL, 0));
-	show("wait, timeout", futex(&word, FUTEX_WAIT_PRIVATE, 0, &ts, NULL, 0));
+	show(
+	    "wait, timeout", futex(&word, FUTEX_WAIT_PRIVATE, 0, &ts, NULL, 0));
 	show("wait, bad time", futex(&word, FUTEX_WAIT, 0, &bad, NULL, 0));
-	show("wait, not aligned",
-	    futex((uint32_t *)((char *)&word + 1), FUTEX_WAIT, 0, NULL, NULL, 0));
-	show("wait, nowhere", futex((uint32_t *)4096, FUTEX_WAIT, 0, NULL, NULL, 0));
+	show("wait, not aligned", futex((uint32_t *)((char *)&word + 1),
+				      FUTEX_WAIT, 0, NULL, NULL, 0));
+	show("wait, nowhere",
+	    futex((uint32_t *)4096, FUTEX_WAIT, 0, NULL, NULL, 0));
 	show("wait bitset, past",
 	    futex(&word, FUTEX_WAIT_BITSET_PRIVATE, 0, &past, NULL, ~0u));
 	show("wait bitset, past, wall clock",
@@ -66,7 +68,8 @@ static void *waiter(void *arg)
 static int sleepers(uint32_t *from, uint32_t *to)
 {
 	/* How many wait: move them all and back. */
-	int n = (int)futex(from, FUTEX_REQUEUE_PRIVATE, 0, (void *)100ul, to, 0);
+	int n =
+	    (int)futex(from, FUTEX_REQUEUE_PRIVATE, 0, (void *)100ul, to, 0);
 
 	futex(to, FUTEX_REQUEUE_PRIVATE, 0, (void *)100ul, from, 0);
 	return n;
@@ -92,8 +95,10 @@ static void bitsets_and_requeue(void)
 	    futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)1ul, &word2, 5));
 	show("cmp requeue",
 	    futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)2ul, &word2, 0));
-	show("wake first", futex(&word, FUTEX_WAKE_PRIVATE, 100, NULL, NULL, 0));
-	show("wake second", futex(&word2, FUTEX_WAKE_PRIVATE, 100, NULL, NULL, 0));
+	show(
+	    "wake first", futex(&word, FUTEX_WAKE_PRIVATE, 100, NULL, NULL, 0));
+	show("wake second",
+	    futex(&word2, FUTEX_WAKE_PRIVATE, 100, NULL, NULL, 0));
 	for (int i = 0; i < 6; i++)
 		if (i != 2 && i != 4)
 			pthread_join(t[i], NULL);
@@ -104,7 +109,7 @@ static void bitsets_and_requeue(void)
 	printf("word2 is %u\n", word2);
 }
 
-/* --- many threads on one mutex, a barrier, condition variables -------------- */
+/* --- many threads on one mutex, a barrier, condition variables ----------- */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
@@ -168,7 +173,7 @@ static void timeouts(void)
 	show("sem again", sem_timedwait(&sem, &ts));
 }
 
-/* --- robust and priority-inheriting mutexes ----------------------------------- */
+/* --- robust and priority-inheriting mutexes ------------------------------ */
 
 static void *die_holding(void *arg)
 {
@@ -251,8 +256,8 @@ static void shared(void)
 		return;
 	}
 	for (int i = 0; i < 2; i++)
-		view[i] = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED,
-		    fd, 0);
+		view[i] =
+		    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	pthread_create(&t, NULL, shared_waiter, NULL);
 	usleep(20000);
 	__atomic_store_n(view[0], 1, __ATOMIC_SEQ_CST);

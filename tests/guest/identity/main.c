@@ -48,8 +48,7 @@ static void startup(int argc, char **argv)
 	printf("execfn ends with /test %d\n",
 	    strcmp(strrchr((char *)getauxval(AT_EXECFN), '/'), "/test") == 0);
 	printf("strings in order %d\n",
-	    argv[0] + strlen(argv[0]) + 1 ==
-		(argc > 1 ? argv[1] : environ[0]));
+	    argv[0] + strlen(argv[0]) + 1 == (argc > 1 ? argv[1] : environ[0]));
 }
 
 static void ids(void)
@@ -129,8 +128,8 @@ static void others(void)
 	show("membarrier unregistered",
 	    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0));
 	show("membarrier register",
-	    syscall(SYS_membarrier,
-		MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0));
+	    syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED,
+		0, 0));
 	show("membarrier",
 	    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0));
 	show("sethostname too long", sethostname(u.version, 100));

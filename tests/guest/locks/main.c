@@ -8,8 +8,10 @@
 
 static int lock(int fd, int cmd, int type, off_t start, off_t len)
 {
-	struct flock fl = { .l_type = type, .l_whence = SEEK_SET,
-		.l_start = start, .l_len = len };
+	struct flock fl = { .l_type = type,
+		.l_whence = SEEK_SET,
+		.l_start = start,
+		.l_len = len };
 	int r = fcntl(fd, cmd, &fl);
 
 	if (r == 0 && (cmd == F_GETLK || cmd == F_OFD_GETLK))

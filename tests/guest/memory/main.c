@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PAGE 4096ul
+#define PAGE          4096ul
 #define MAP_ANON_PRIV (MAP_PRIVATE | MAP_ANONYMOUS)
 
 static sigjmp_buf back;
@@ -78,7 +78,8 @@ static void errors(void)
 	show_map("not aligned",
 	    mmap(p + 1, PAGE, PROT_READ, MAP_ANON_PRIV | MAP_FIXED, -1, 0));
 	show_map("there is something",
-	    mmap(p, PAGE, PROT_READ, MAP_ANON_PRIV | MAP_FIXED_NOREPLACE, -1, 0));
+	    mmap(p, PAGE, PROT_READ, MAP_ANON_PRIV | MAP_FIXED_NOREPLACE, -1,
+		0));
 	show("munmap not aligned", munmap(p + 1, PAGE));
 	show("munmap 0", munmap(p, 0));
 	show("munmap nothing there", munmap((void *)0x10000000000, PAGE));
@@ -92,7 +93,8 @@ static void errors(void)
 	show("mlock", mlock(p, PAGE));
 	show("munlock", munlock(p, PAGE));
 	wo = open("/tmp/write-only", O_WRONLY | O_CREAT, 0600);
-	show_map("write-only file", mmap(NULL, 1, PROT_READ, MAP_PRIVATE, wo, 0));
+	show_map(
+	    "write-only file", mmap(NULL, 1, PROT_READ, MAP_PRIVATE, wo, 0));
 	close(wo);
 	ro = open("/tmp/write-only", O_RDONLY);
 	show_map("shared write of a read-only file",
@@ -102,8 +104,8 @@ static void errors(void)
 
 static void protection(void)
 {
-	char *p = mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_ANON_PRIV,
-	    -1, 0);
+	char *p =
+	    mmap(NULL, 8 * PAGE, PROT_READ | PROT_WRITE, MAP_ANON_PRIV, -1, 0);
 
 	memset(p, 7, 8 * PAGE);
 	show("mprotect middle", mprotect(p + 2 * PAGE, 2 * PAGE, PROT_READ));
@@ -123,21 +125,20 @@ static void protection(void)
 
 static void advice(void)
 {
-	char *p = mmap(NULL, 600 * PAGE, PROT_READ | PROT_WRITE, MAP_ANON_PRIV,
-	    -1, 0);
+	char *p = mmap(
+	    NULL, 600 * PAGE, PROT_READ | PROT_WRITE, MAP_ANON_PRIV, -1, 0);
 	unsigned char vec[600];
 
 	memset(p, 1, 600 * PAGE);
 	show("dontneed", madvise(p + 10 * PAGE, 20 * PAGE, MADV_DONTNEED));
 	printf("zero %d, before %d, after %d\n",
-	    all(p + 10 * PAGE, 20 * PAGE, 0), p[10 * PAGE - 1],
-	    p[30 * PAGE]);
+	    all(p + 10 * PAGE, 20 * PAGE, 0), p[10 * PAGE - 1], p[30 * PAGE]);
 	madvise(p, 600 * PAGE, MADV_DONTNEED);
 	p[5 * PAGE] = 1;
 	show("mincore", mincore(p, 600 * PAGE, vec));
 	printf("resident %d %d\n", vec[5] & 1, vec[6] & 1);
-	show("hugepage", madvise(p, 600 * PAGE, MADV_HUGEPAGE) == 0 ||
-		errno == EINVAL);
+	show("hugepage",
+	    madvise(p, 600 * PAGE, MADV_HUGEPAGE) == 0 || errno == EINVAL);
 	show("free", madvise(p, 600 * PAGE, MADV_FREE));
 	show("willneed", madvise(p, 600 * PAGE, MADV_WILLNEED));
 	show("populate", madvise(p, 600 * PAGE, MADV_POPULATE_WRITE));
@@ -146,8 +147,9 @@ static void advice(void)
 
 static void remap(void)
 {
-	char *p = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_ANON_PRIV,
-	    -1, 0), *q, *fixed;
+	char *p = mmap(
+		 NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_ANON_PRIV, -1, 0),
+	     *q, *fixed;
 
 	memset(p, 3, 4 * PAGE);
 	q = mremap(p, 4 * PAGE, 2 * PAGE, 0);
@@ -157,14 +159,14 @@ static void remap(void)
 	    all(q + 2 * PAGE, 998 * PAGE, 0));
 	memset(q, 4, 1000 * PAGE);
 	fixed = mmap(NULL, 1000 * PAGE, PROT_NONE, MAP_ANON_PRIV, -1, 0);
-	p = mremap(q, 1000 * PAGE, 1000 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
-	    fixed);
+	p = mremap(
+	    q, 1000 * PAGE, 1000 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, fixed);
 	printf("fixed %d, kept %d, old gone %d\n", p == fixed,
 	    all(p, 1000 * PAGE, 4), touch(q, 0));
 	show("bad flags", (long)mremap(p, PAGE, PAGE, 0x100));
 	show("new length 0", (long)mremap(p, PAGE, 0, MREMAP_MAYMOVE));
-	show("nothing there",
-	    (long)mremap((void *)0x10000000000, PAGE, 2 * PAGE, MREMAP_MAYMOVE));
+	show("nothing there", (long)mremap((void *)0x10000000000, PAGE,
+				  2 * PAGE, MREMAP_MAYMOVE));
 	munmap(p, 1000 * PAGE);
 }
 
@@ -174,9 +176,10 @@ static void files(void)
 	char buf[16] = { 0 }, *shared, *private;
 
 	show("ftruncate", ftruncate(fd, 2 * PAGE + 100));
-	shared = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	private = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd,
-	    0);
+	shared =
+	    mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	private =
+	    mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
 	strcpy(shared, "through the map");
 	show("pread", pread(fd, buf, 16, 0));
 	printf("'%s', private sees '%s'\n", buf, private);
@@ -244,8 +247,8 @@ static void stack(void)
 /* Calls get an error for pointers that lead nowhere. */
 static void pointers(void)
 {
-	char *none = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_ANON_PRIV,
-	    -1, 0);
+	char *none =
+	    mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_ANON_PRIV, -1, 0);
 	int fd = open("/tmp/mapped", O_RDWR);
 
 	munmap(none + PAGE, PAGE);
@@ -253,7 +256,8 @@ static void pointers(void)
 	show("read to nowhere", pread(fd, (void *)8, 1, 0));
 	show("read to the kernel", pread(fd, (void *)0xffffffff80000000, 1, 0));
 	show("stat of nowhere", stat((void *)8, NULL));
-	show("open of the kernel's", open((void *)0xffff880000001000, O_RDONLY));
+	show(
+	    "open of the kernel's", open((void *)0xffff880000001000, O_RDONLY));
 	show("uname across the end", syscall(SYS_uname, none + PAGE - 8));
 	show("partly there", pwrite(fd, none + PAGE - 10, 20, 0));
 	mprotect(none, PAGE, PROT_READ);

@@ -54,7 +54,8 @@ static void *files(void *arg)
 		check(pwrite(fd, buf, n, off) == (ssize_t)n, "pwrite");
 		check(pread(fd, back, n, off) == (ssize_t)n, "pread");
 		check(memcmp(buf, back, n) == 0, "what was read");
-		check(fstat(fd, &st) == 0 && st.st_size >= (off_t)(n ? off + n : 0),
+		check(fstat(fd, &st) == 0 &&
+			  st.st_size >= (off_t)(n ? off + n : 0),
 		    "size");
 		if (i % 7 == 0)
 			check(ftruncate(fd, off) == 0, "ftruncate");
@@ -112,8 +113,8 @@ static void *maps(void *arg)
 			    "page by read");
 		} else {
 			p = mremap(p, n, n * 2, MREMAP_MAYMOVE);
-			check(p != MAP_FAILED && p[i % 4096] == (char)i,
-			    "moved");
+			check(
+			    p != MAP_FAILED && p[i % 4096] == (char)i, "moved");
 			n *= 2;
 			check(mprotect(p, n, PROT_READ) == 0, "mprotect");
 			check(madvise(p, n, MADV_DONTNEED) == 0, "madvise");
@@ -150,7 +151,8 @@ static void *threads(void *arg)
 		void *r;
 
 		for (long k = 0; k < 3; k++)
-			check(pthread_create(&t[k], NULL, count, (void *)k) == 0,
+			check(
+			    pthread_create(&t[k], NULL, count, (void *)k) == 0,
 			    "pthread_create");
 		for (long k = 0; k < 3; k++) {
 			pthread_join(t[k], &r);

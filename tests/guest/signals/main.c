@@ -30,7 +30,8 @@ static void show(const char *what, long r)
 	    r < 0 ? strerror(errno) : "");
 }
 
-static void set_handler(int sig, void (*fn)(int, siginfo_t *, void *), int flags)
+static void set_handler(
+    int sig, void (*fn)(int, siginfo_t *, void *), int flags)
 {
 	struct sigaction sa;
 
@@ -160,7 +161,8 @@ static void interrupted(void)
 	pthread_create(&t, NULL, poke_then_write, fd);
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	r = read(fd[0], &c, 1);
-	printf("read with SA_RESTART: %ld '%c', %d signals\n", r, c, (int)count);
+	printf(
+	    "read with SA_RESTART: %ld '%c', %d signals\n", r, c, (int)count);
 	pthread_join(t, NULL);
 
 	pthread_create(&t, NULL, poke, &self);
@@ -230,13 +232,14 @@ static void flags(void)
 	raise(SIGUSR2);
 	printf("ignored: %d\n", (int)count);
 	signal(SIGCHLD, SIG_DFL);
-	printf("raise SIGCHLD %d, SIGCONT %d\n", raise(SIGCHLD), raise(SIGCONT));
+	printf(
+	    "raise SIGCHLD %d, SIGCONT %d\n", raise(SIGCHLD), raise(SIGCONT));
 	show("SIGKILL action", sigaction(SIGKILL, &sa, NULL));
 	show("kill 0", kill(getpid(), 0));
 	show("kill nobody", kill(0x7ffffff, 0));
 	show("kill with a bad number", kill(getpid(), 65));
-	show("tgkill nobody",
-	    syscall(SYS_tgkill, getpid(), 0x7ffffff, SIGUSR1));
+	show(
+	    "tgkill nobody", syscall(SYS_tgkill, getpid(), 0x7ffffff, SIGUSR1));
 }
 
 static void altstack(void)
@@ -275,7 +278,8 @@ static void on_fault(int sig, siginfo_t *info, void *ctx)
 static void faults(void)
 {
 	volatile int zero = 0;
-	char *ro = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *ro =
+	    mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	int sig;
 
 	for (int s = 1; s < 5; s++)
@@ -331,12 +335,13 @@ static void context(void)
 	double x = 0, y = 7.5;
 
 	set_handler(SIGILL, change_context, 0);
-	__asm__ volatile("movq $1, %%rbx; movsd %2, %%xmm7; movsd %2, %%xmm6\n"
-			 "ud2\n"
-			 "movq %%rbx, %0; movsd %%xmm7, %1; addsd %%xmm6, %%xmm7"
-			 : "=r"(rbx), "=m"(x)
-			 : "m"(y)
-			 : "rbx", "xmm6", "xmm7");
+	__asm__ volatile(
+	    "movq $1, %%rbx; movsd %2, %%xmm7; movsd %2, %%xmm6\n"
+	    "ud2\n"
+	    "movq %%rbx, %0; movsd %%xmm7, %1; addsd %%xmm6, %%xmm7"
+	    : "=r"(rbx), "=m"(x)
+	    : "m"(y)
+	    : "rbx", "xmm6", "xmm7");
 	printf("context: rbx %#lx xmm7 %g\n", rbx, x);
 }
 

@@ -32,8 +32,9 @@ static void check(int line, const char *what, int good)
 }
 
 #define CHECK(x) check(__LINE__, #x, (x))
-#define FAILS(x, e) \
-	check(__LINE__, #x " fails with " #e, (errno = 0, (x) == -1 && errno == (e)))
+#define FAILS(x, e)                           \
+	check(__LINE__, #x " fails with " #e, \
+	    (errno = 0, (x) == -1 && errno == (e)))
 
 static struct sockaddr_in loopback(int port)
 {
@@ -193,7 +194,7 @@ static void test_reset(void)
 	close(d);
 	ev = events(c, POLLIN | POLLOUT | POLLRDHUP, 1000);
 	CHECK((ev & (POLLERR | POLLHUP | POLLIN)) ==
-	    (POLLERR | POLLHUP | POLLIN));
+	      (POLLERR | POLLHUP | POLLIN));
 	CHECK(read(c, b, sizeof(b)) == 2);
 	FAILS(read(c, b, sizeof(b)), ECONNRESET);
 	CHECK(read(c, b, sizeof(b)) == 0);

@@ -49,8 +49,8 @@ static void take_connections(void)
 {
 	int c;
 
-	while ((c = accept4(listener, NULL, NULL,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
+	while ((c = accept4(
+		    listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
 		watch(EPOLL_CTL_ADD, c, EPOLLIN | EPOLLRDHUP | EPOLLONESHOT);
 	check(errno == EAGAIN || errno == ECONNABORTED, "accept");
 }

@@ -14,7 +14,7 @@ static long ms_since(const struct timespec *a)
 
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	return (b.tv_sec - a->tv_sec) * 1000 +
-	    (b.tv_nsec - a->tv_nsec) / 1000000;
+	       (b.tv_nsec - a->tv_nsec) / 1000000;
 }
 
 static void set(int fd, int flags, long value_ns, long interval_ns)

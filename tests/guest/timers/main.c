@@ -44,7 +44,7 @@ static void on_timer(int sig, siginfo_t *info, void *ctx)
 	(void)ctx;
 }
 
-static void catch(int sig)
+static void catch (int sig)
 {
 	struct sigaction sa = { .sa_sigaction = on_timer,
 		.sa_flags = SA_SIGINFO | SA_RESTART };
@@ -95,8 +95,9 @@ static void sleeps(void)
 	printf("absolute %d, reached %d\n",
 	    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL),
 	    now(CLOCK_MONOTONIC) >= a);
-	printf("in the past %d\n",
-	    clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &(struct timespec){ 1, 0 }, NULL));
+	printf(
+	    "in the past %d\n", clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME,
+				    &(struct timespec){ 1, 0 }, NULL));
 	printf("thread clock %s\n",
 	    strerror(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &ts, NULL)));
 	show("usleep", usleep(1000));

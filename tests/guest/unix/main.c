@@ -232,7 +232,8 @@ static int send_fds(int s, const int *fd, int n, const char *text)
 {
 	char control[CMSG_SPACE(sizeof(int) * 8)] = { 0 };
 	struct iovec iov = { (char *)text, strlen(text) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
 		.msg_control = control,
 		.msg_controllen = CMSG_SPACE(sizeof(int) * n) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
@@ -249,7 +250,8 @@ static int recv_fds(int s, int *fd, int room, int flags)
 {
 	char control[CMSG_SPACE(sizeof(int) * 8) + 64];
 	struct iovec iov = { buf, 100 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
 		.msg_control = room ? control : NULL,
 		.msg_controllen = room ? CMSG_LEN(sizeof(int) * room) : 0 };
 	struct cmsghdr *c;

@@ -26,7 +26,7 @@ void log_write(enum log_level level, const char *fmt, ...)
 	(void)fmt;
 }
 
-/* --- a driver --------------------------------------------------------------- */
+/* --- a driver ------------------------------------------------------------ */
 
 #define SECTORS 256
 #define RING    4
@@ -126,7 +126,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- requests ------------------------------------------------------------------ */
+/* --- requests ------------------------------------------------------------ */
 
 struct request {
 	struct blk_req r;
@@ -290,7 +290,7 @@ static void test_names(void **state)
 	assert_null(blk_dev_nth(1));
 }
 
-/* --- and wait ---------------------------------------------------------------------- */
+/* --- and wait ------------------------------------------------------------ */
 
 static void test_read_write(void **state)
 {

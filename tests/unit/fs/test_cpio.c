@@ -52,7 +52,7 @@ static void trailer(void)
 	add((struct entry){ .name = "TRAILER!!!" });
 }
 
-/* --- the reader -------------------------------------------------------------- */
+/* --- the reader ---------------------------------------------------------- */
 
 static int read_all(char *names)
 {
@@ -221,7 +221,7 @@ static void test_kinds_of_data(void **state)
 	assert_null(cpio_compression(archive, len));
 }
 
-/* --- unpacking ------------------------------------------------------------------ */
+/* --- unpacking ----------------------------------------------------------- */
 
 static uint64_t told;
 

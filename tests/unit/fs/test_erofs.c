@@ -19,7 +19,7 @@
 static uint8_t *image;
 static size_t image_len;
 
-/* --- trees ----------------------------------------------------------------- */
+/* --- trees --------------------------------------------------------------- */
 
 static uint64_t seed = 1;
 
@@ -130,7 +130,7 @@ static void make_image(const char *tree, const char *options)
 	fclose(f);
 }
 
-/* --- comparing ---------------------------------------------------------------- */
+/* --- comparing ----------------------------------------------------------- */
 
 static unsigned compared;
 
@@ -246,7 +246,7 @@ static void compare_dir(const char *host, const char *guest)
 	assert_int_equal(vfs_lookup(NULL, g, 0, &d), -ENOENT);
 }
 
-/* --- whole images ----------------------------------------------------------------- */
+/* --- whole images -------------------------------------------------------- */
 
 static void check_source(const char *source)
 {
@@ -392,7 +392,7 @@ static void test_shrinker(void **state)
 	fs_fixture_end();
 }
 
-/* --- damage -------------------------------------------------------------------- */
+/* --- damage -------------------------------------------------------------- */
 
 struct visit {
 	unsigned depth, budget;

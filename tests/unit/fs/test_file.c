@@ -25,7 +25,7 @@ static long put_at(struct file *f, const void *p, size_t n, uint64_t off)
 	return f->ops->write(f, &u, &off);
 }
 
-/* --- the tree of pages ------------------------------------------------------- */
+/* --- the tree of pages --------------------------------------------------- */
 
 #define WORDS 300
 
@@ -91,7 +91,7 @@ static void test_ptree_no_memory(void **state)
 	assert_int_equal(fake_mm_live(), live);
 }
 
-/* --- contents ------------------------------------------------------------------ */
+/* --- contents ------------------------------------------------------------ */
 
 /* Random writes, truncations and holes, compared with an array. */
 static void test_against_model(void **state)
@@ -277,7 +277,7 @@ static void test_bad_fallocate(void **state)
 	file_put(f);
 }
 
-/* --- directories ----------------------------------------------------------------- */
+/* --- directories --------------------------------------------------------- */
 
 #define MANY 500
 
@@ -336,7 +336,7 @@ static void test_readdir(void **state)
 	file_put(dir);
 }
 
-/* --- memory ------------------------------------------------------------------------ */
+/* --- memory -------------------------------------------------------------- */
 
 static void test_no_memory(void **state)
 {

@@ -53,7 +53,7 @@ static int overlay_setup(void **state)
 	return 0;
 }
 
-/* --- helpers --------------------------------------------------------------- */
+/* --- helpers ------------------------------------------------------------- */
 
 static int put(const char *path, int flags, const char *text)
 {
@@ -133,7 +133,7 @@ static const char *list(const char *path)
 	return buf;
 }
 
-/* --- tests ------------------------------------------------------------------ */
+/* --- tests --------------------------------------------------------------- */
 
 static void test_read(void **state)
 {

@@ -8,7 +8,7 @@
 #include "kern/procfs.h"
 #include "kern/sched.h"
 
-/* --- the process ------------------------------------------------------------- */
+/* --- the process --------------------------------------------------------- */
 
 #define PID 42
 
@@ -60,7 +60,7 @@ void thread_foreach(bool (*fn)(struct thread *, void *), void *arg)
 		fn(&threads[i], arg);
 }
 
-/* --- texts ---------------------------------------------------------------------- */
+/* --- texts --------------------------------------------------------------- */
 
 static unsigned shown;
 static char stored[5000];
@@ -199,7 +199,7 @@ static bool listed(const char *dir, const char *name)
 	return strstr(l.names, word) != NULL;
 }
 
-/* --- tests ------------------------------------------------------------------------ */
+/* --- tests --------------------------------------------------------------- */
 
 static void test_texts(void **state)
 {

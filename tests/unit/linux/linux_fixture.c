@@ -85,7 +85,7 @@ void proc_kill_locked(struct proc *p, int code, int sig)
 	p->fatal_signal = sig;
 }
 
-/* --- the program's memory -------------------------------------------------- */
+/* --- the program's memory ------------------------------------------------ */
 
 static bool faults(void)
 {

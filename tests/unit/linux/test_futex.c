@@ -239,7 +239,7 @@ static void test_operations(void **state)
 	assert_true(futex_op_test(OP(0, 0, FUTEX_OP_CMP_NE, 7), 8));
 }
 
-/* --- locks handed over by the kernel --------------------------------------- */
+/* --- locks handed over by the kernel ------------------------------------- */
 
 static void owner_unlocks(void *arg)
 {

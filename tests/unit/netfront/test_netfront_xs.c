@@ -13,7 +13,7 @@
 #include "kern/errno.h"
 #include "netfront/netfront_int.h"
 
-/* --- a store --------------------------------------------------------------- */
+/* --- a store ------------------------------------------------------------- */
 
 static struct {
 	char path[128], value[64];
@@ -129,7 +129,7 @@ unsigned cpu_count(void)
 	return ncpu;
 }
 
-/* --- tests ----------------------------------------------------------------- */
+/* --- tests --------------------------------------------------------------- */
 
 static struct xenbus_dev xd = { .node = "device/vif/0", .backend = "/back" };
 

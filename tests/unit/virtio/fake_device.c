@@ -14,7 +14,7 @@
 extern const struct driver *const __start_driver_set[];
 extern const struct driver *const __stop_driver_set[];
 
-/* --- what drivers need of the kernel -------------------------------------- */
+/* --- what drivers need of the kernel ------------------------------------- */
 
 void panic(const char *fmt, ...)
 {
@@ -64,7 +64,7 @@ void device_remove(struct device *dev)
 	dev->softc = NULL;
 }
 
-/* --- the transport --------------------------------------------------------- */
+/* --- the transport ------------------------------------------------------- */
 
 static struct fdev *of(struct virtio_dev *vd)
 {
@@ -174,7 +174,7 @@ static const struct virtio_transport transport = {
 	.release = release,
 };
 
-/* --- the device ------------------------------------------------------------ */
+/* --- the device ---------------------------------------------------------- */
 
 void fdev_init(struct fdev *fd, uint32_t id, uint64_t features)
 {

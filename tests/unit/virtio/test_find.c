@@ -13,7 +13,7 @@
 #include "virtio/acpi_int.h"
 #include "virtio/mmio_int.h"
 
-/* --- virtio_mmio.device= --------------------------------------------------- */
+/* --- virtio_mmio.device= ------------------------------------------------- */
 
 static void test_token(void **state)
 {
@@ -65,7 +65,7 @@ static void test_token_bad(void **state)
 			fail_msg("accepted: %s", bad[i]);
 }
 
-/* --- the DSDT -------------------------------------------------------------- */
+/* --- the DSDT ------------------------------------------------------------ */
 
 #define HEADER   "DSDT....................................."
 #define HID      "\x08_HID\x0dLNRO0005\0"
@@ -147,7 +147,7 @@ static void test_dsdt_bad(void **state)
 	assert_int_equal(dsdt_nth(BYTES(HID), 0, &pl), -EINVAL);
 }
 
-/* --- power ----------------------------------------------------------------- */
+/* --- power --------------------------------------------------------------- */
 
 static int s5(const void *s, size_t len, uint8_t type[2])
 {

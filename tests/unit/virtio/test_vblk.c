@@ -19,7 +19,7 @@
 #include "fake_mm.h"
 #include "fake_sched.h"
 
-/* --- the layer above ------------------------------------------------------- */
+/* --- the layer above ----------------------------------------------------- */
 
 static struct blk_dev *disk;
 static int register_result;
@@ -62,7 +62,7 @@ void blk_done(struct blk_dev *bd, struct blk_req *req, int status)
 	ndone++;
 }
 
-/* --- fixture --------------------------------------------------------------- */
+/* --- fixture ------------------------------------------------------------- */
 
 static struct fdev fd;
 static struct virtio_blk_config cfg;
@@ -151,7 +151,7 @@ static void answer(const struct fdev_chain *c, uint8_t status)
 	fdev_irq(&fd, 0);
 }
 
-/* --- tests ----------------------------------------------------------------- */
+/* --- tests --------------------------------------------------------------- */
 
 static void test_attach(void **state)
 {
@@ -294,7 +294,7 @@ static void test_resize(void **state)
 	assert_int_equal(disk->info.nsectors, 4096);
 }
 
-/* --- a device that lies ---------------------------------------------------- */
+/* --- a device that lies -------------------------------------------------- */
 
 static void test_bad_config(void **state)
 {

@@ -19,7 +19,7 @@
 #include "fake_mm.h"
 #include "fake_sched.h"
 
-/* --- the layer above ------------------------------------------------------- */
+/* --- the layer above ----------------------------------------------------- */
 
 static struct net_dev *eth;
 static unsigned nready, nspace, ncpu;
@@ -69,7 +69,7 @@ void net_tx_space(struct net_dev *nd, unsigned queue)
 	nspace++;
 }
 
-/* --- fixture --------------------------------------------------------------- */
+/* --- fixture ------------------------------------------------------------- */
 
 #define RX 0
 #define TX 1
@@ -147,7 +147,7 @@ static int end(void **state)
 	return 0;
 }
 
-/* --- receive --------------------------------------------------------------- */
+/* --- receive ------------------------------------------------------------- */
 
 /* Put (n) bytes with (h) before them in the next buffer. */
 static uint32_t rx_fill(const struct virtio_net_hdr_v1 *h, unsigned n)
@@ -415,7 +415,7 @@ static void test_rx_no_memory(void **state)
 	pkt_free(p[1]);
 }
 
-/* --- transmit -------------------------------------------------------------- */
+/* --- transmit ------------------------------------------------------------ */
 
 static struct pkt *make(unsigned nseg, unsigned len)
 {

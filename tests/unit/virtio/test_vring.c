@@ -353,7 +353,7 @@ static void test_arm_late(void **state)
 	assert_true(vq_arm_late(&vq));
 }
 
-/* --- a device that lies ---------------------------------------------------- */
+/* --- a device that lies -------------------------------------------------- */
 
 static void check_broken(void)
 {
@@ -497,7 +497,7 @@ static void test_scribble(void **state)
 	assert_int_equal(drain(), 1);
 }
 
-/* --- memory ---------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------- */
 
 static void test_no_memory(void **state)
 {

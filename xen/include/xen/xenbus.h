@@ -34,8 +34,8 @@ struct xenbus_dev {
 	_Atomic uint32_t peer_state; /* enum xenbus_state, checked */
 
 	/*
-	 * Set by attach() if wanted: the back end has written its state, perhaps
-	 * the same again (a resize).  May come without need; not while
+	 * Set by attach() if wanted: the back end has written its state,
+	 * perhaps the same again (a resize).  May come without need; not while
 	 * attach() or detach() runs.
 	 */
 	void (*peer_changed)(struct xenbus_dev *, enum xenbus_state);
