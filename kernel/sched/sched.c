@@ -41,8 +41,8 @@ void sched_kick(unsigned cpu)
 	struct cpu *c = cpus[cpu];
 
 	/*
-	 * Pairs with idle_main(): it clears idle_polling, then looks at the
-	 * incoming list; we pushed, then look at idle_polling.  All four are
+	 * Pairs with idle_poll() and schedule(): they clear idle_polling, then
+	 * look at the incoming list; we pushed, then look at idle_polling.  All four are
 	 * sequentially consistent, so one of us sees the other.
 	 */
 	if (c == cpu_self())
@@ -51,9 +51,9 @@ void sched_kick(unsigned cpu)
 		cpu_ipi(cpu, VECTOR_RESCHED);
 }
 
+/* Make (cpu) look whether it may still run what it runs. */
 void sched_resched(unsigned cpu)
 {
-	atomic_store(&cpus[cpu]->need_resched, true);
 	if (cpus[cpu] != cpu_self())
 		cpu_ipi(cpu, VECTOR_RESCHED);
 }
@@ -147,6 +147,8 @@ static void resched_irq(void *arg)
 	drain_incoming(c, now);
 	balance_serve(c->runq);
 	slice_update(c->runq, now);
+	if (unlikely(!affinity_has(c->current, c->id)))
+		atomic_store(&c->need_resched, true);
 }
 
 /* On the stack of the thread that has just been switched to. */
@@ -195,7 +197,12 @@ static void switch_to(
 	}
 	c->nswitch++;
 	rq->switched_from = prev;
-	atomic_store_explicit(&next->on_cpu, true, memory_order_relaxed);
+	/*
+	 * Sequentially consistent: pairs with thread_interrupt(), which sets
+	 * the thread's app_work and then looks at on_cpu; we look at app_work
+	 * on the way to the program.
+	 */
+	atomic_store(&next->on_cpu, true);
 	c->current = next;
 	arch_switch(prev, next);
 	finish_switch();
@@ -256,6 +263,10 @@ void schedule(void)
 
 	assert(c->preempt_off == 0);
 	atomic_store_explicit(&c->need_resched, false, memory_order_relaxed);
+	/* An interrupt may end idle_poll().  Before we look at the incoming
+	 * list for the last time: see sched_kick(). */
+	if (prev == c->idle)
+		atomic_store(&c->idle_polling, false);
 	rcu_quiescent(c);
 	charge(c->runq, prev, now);
 	put_prev(c, prev);
@@ -275,14 +286,16 @@ void schedule(void)
 bool thread_wake(struct thread *t, int status)
 {
 	uint32_t sleeping = THREAD_SLEEPING;
-	unsigned long flags;
-	struct cpu *c;
+	/* First: a waker that is preempted would hold (t) up. */
+	unsigned long flags = irq_save();
+	struct cpu *c = cpu_self();
 
-	if (!atomic_compare_exchange_strong(&t->state, &sleeping, THREAD_READY))
+	if (!atomic_compare_exchange_strong(
+		&t->state, &sleeping, THREAD_READY)) {
+		irq_restore(flags);
 		return false;
+	}
 	t->wait_status = status;
-	flags = irq_save();
-	c = cpu_self();
 	if (atomic_load_explicit(&t->on_cpu, memory_order_acquire)) {
 		send(t, t->cpu);
 	} else {

@@ -66,7 +66,7 @@ void schedule(void); /* interrupts off */
 void sched_entry(void *thread);
 bool thread_wake(struct thread *, int status);
 void sched_kick(unsigned cpu);
-void sched_resched(unsigned cpu); /* make it choose again */
+void sched_resched(unsigned cpu); /* its thread's affinity has changed */
 
 /* balance.c */
 bool affinity_has(const struct thread *, unsigned cpu);

@@ -206,10 +206,17 @@ int thread_set_affinity(struct thread *t, const uint64_t *mask)
 		return -EINVAL;
 	for (unsigned w = 0; w < THREAD_CPUS_WORDS; w++)
 		WRITE_ONCE(t->affinity[w], mask[w]);
-	if (t == thread_self())
+	if (t == thread_self()) {
 		sched_yield_cpu(); /* leaves a cpu it may not run on */
-	else if (t->on_cpu)
-		sched_resched(t->cpu);
+		return 0;
+	}
+	/*
+	 * A cpu looks at the mask before it runs a thread; the interrupt comes
+	 * after that if it may have seen the old one.  A waker that changes
+	 * t->cpu now makes the new cpu look after the fence.
+	 */
+	atomic_thread_fence(memory_order_seq_cst);
+	sched_resched(READ_ONCE(t->cpu));
 	return 0;
 }
 
