@@ -57,8 +57,9 @@ bool mutex_held(const struct mutex *); /* by the caller */
  */
 struct rwlock {
 	struct spinlock lock;
-	int readers;  /* -1: a writer */
-	bool handoff; /* the first waiter has waited long enough */
+	int readers;     /* -1: a writer */
+	bool handoff;    /* the first waiter has waited long enough */
+	unsigned passed; /* how many did not wait while others did */
 	struct list waiters;
 };
 
