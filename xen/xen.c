@@ -21,7 +21,7 @@
 #include <xen/version.h>
 
 #define LARGE_PAGE (2ul << 20)
-/* More than the pages of a guest that are not in its map: console, store, ... */
+/* More than the pages of a guest that its map lacks: console, store, ... */
 #define SPECIAL_BYTES (64 * PAGE_SIZE)
 
 /* Xen puts its own page in the place of this one. */

@@ -3,8 +3,8 @@
 
 /*
  * Net channels: a single-producer, single-consumer ring of packets from the
- * receive poller of one queue to the socket that owns one flow.  The reasons are
- * in docs/adr/0002-core-lock-and-channels.md.
+ * receive poller of one queue to the socket that owns one flow.  The reasons
+ * are in docs/adr/0002-core-lock-and-channels.md.
  * kernel/net/netchan.c, netchan_parse.c (pure), netchan_ring.h (pure).
  *
  * Producer: the receive poller; when a flow's packets come by two queues, the

@@ -2,7 +2,8 @@
  * The calls and what to give them, one letter per argument:
  *   f descriptor  p pointer  s path  n number  v iovec  m msghdr  a address
  *   k its length  t time  l pollfd  S good structure  z 0  A arena  L its len
- *   P a few pages  q a mask  u unreadable  g a signal that can be sent  0..9 exactly that
+ *   P a few pages  q a mask  u unreadable  g a signal that can be sent
+ *   0..9 exactly that
  * Left out: what ends the program, its threads or its watchdog (exit,
  * reboot, kill of others, pause), what changes who it is (chroot, execve of
  * itself, sigaction of a heard signal).
