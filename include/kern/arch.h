@@ -195,8 +195,8 @@ struct arch_thread {
 
 size_t fpu_state_size(void);
 /* Vector state of the current thread, for signal frames: XSAVE format.
- * 0 or -EFAULT; fpu_restore_user() refuses what XRSTOR would fault on, may
- * say -ENOMEM, and gives a clean state for NULL (execve, a signal frame without
+ * 0 or -EFAULT; fpu_restore_user() refuses what XRSTOR would fault on
+ * and gives a clean state for NULL (execve, a signal frame without
  * one).  The buffer is fpu_state_size() bytes, aligned to 64. */
 int fpu_save_user(void *user_buf);
 int fpu_restore_user(const void *user_buf);
@@ -237,8 +237,9 @@ void pgtable_destroy(struct pgtable *); /* frees tables, not pages */
 struct pgtable *pgtable_kernel(void);
 int pt_map(struct pgtable *, uintptr_t va, uint64_t pa, size_t size,
     unsigned prot); /* 0, -ENOMEM; replaces what was there, no flush */
-/* Returns the size unmapped (0: nothing there); *pa, *dirty as it was. */
-size_t pt_unmap(struct pgtable *, uintptr_t va, uint64_t *pa, bool *dirty);
+/* Returns the size unmapped (0: nothing there); *pa as it was.  *cached: a cpu
+ * may remember it, so that pt_flush() has to come before the page is freed. */
+size_t pt_unmap(struct pgtable *, uintptr_t va, uint64_t *pa, bool *cached);
 /* 0 or -ENOENT.  Splits a 2 MiB page when asked to (-ENOMEM). */
 int pt_protect(struct pgtable *, uintptr_t va, size_t size, unsigned prot);
 bool pt_lookup(struct pgtable *, uintptr_t va, uint64_t *pa, size_t *size,
@@ -252,6 +253,13 @@ void pt_clean(
 /* Forget translations on all cpus that may hold them.  Interrupts on, no
  * spinlock held (it waits for the other cpus). */
 void pt_flush(struct pgtable *, uintptr_t va, size_t len);
+/* Take the tables out that map nothing in [va, va + len), of the lower half,
+ * and put them before (*tables), a chain that begins as NULL. */
+void pt_prune(struct pgtable *, uintptr_t va, size_t len, void **tables);
+/* pt_flush() of all that was unmapped, then free these tables. */
+void pt_flush_free(struct pgtable *, uintptr_t va, size_t len, void *tables);
+/* Memory that page tables use, but for the kernel's from boot. */
+uint64_t pgtable_bytes(void);
 
 /* --- boot and panic ---------------------------------------------------- */
 

@@ -128,8 +128,8 @@ static int area_map_page(uintptr_t va, uint64_t pa, unsigned prot)
 static bool area_unmap_page(uintptr_t va, uint64_t *pa)
 {
 	unsigned long flags = spin_lock_irqsave(&kmap_lock);
-	bool dirty;
-	size_t n = pt_unmap(pgtable_kernel(), va, pa, &dirty);
+	bool cached;
+	size_t n = pt_unmap(pgtable_kernel(), va, pa, &cached);
 
 	spin_unlock_irqrestore(&kmap_lock, flags);
 	return n != 0;

@@ -64,6 +64,7 @@ void mm_stats(struct mm_stats *st)
 	page_stats(st);
 	st->slab = slab_bytes();
 	st->kstacks = kstack_bytes();
+	st->page_tables = pgtable_bytes();
 	st->anon = positive(atomic_load(&anon_pages)) << PAGE_SHIFT;
 	st->file_cache = positive(atomic_load(&file_bytes));
 }

@@ -100,6 +100,7 @@ int vm_advise(struct vm_space *s, uintptr_t addr, size_t len, int advice)
 static void write_protect(struct vma *v, uintptr_t a, uintptr_t b)
 {
 	struct pgtable *pt = v->space->pt;
+	bool flush = false;
 	unsigned prot;
 	uint64_t pa;
 	size_t size;
@@ -107,10 +108,13 @@ static void write_protect(struct vma *v, uintptr_t a, uintptr_t b)
 	mutex_lock(&v->space->pt_lock);
 	for (uintptr_t va = a; (va = pt_next(pt, va, b)) < b; va += PAGE_SIZE)
 		if (pt_lookup(pt, va, &pa, &size, &prot, NULL, NULL) &&
-		    (prot & PT_WRITE))
+		    (prot & PT_WRITE)) {
 			(void)pt_protect(pt, va, PAGE_SIZE, prot & ~PT_WRITE);
+			flush = true;
+		}
 	mutex_unlock(&v->space->pt_lock);
-	pt_flush(pt, a, b - a);
+	if (flush)
+		pt_flush(pt, a, b - a);
 }
 
 static int sync_one(struct vma *v, uintptr_t a, uintptr_t b, int flags)

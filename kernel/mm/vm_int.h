@@ -58,6 +58,7 @@ struct vm_gather {
 	struct vm_space *space;
 	uintptr_t start, end; /* what to flush */
 	unsigned n, max;
+	void *tables; /* that became empty: pt_prune() */
 	void **page;
 	void *few[16];
 };
@@ -87,11 +88,16 @@ bool vm_overcommits(size_t len, unsigned prot, unsigned flags);
 /* vm_gather.c */
 void gather_init(struct vm_gather *, struct vm_space *);
 /* pt_lock is held.  False: no room, call gather_flush() without it. */
-bool gather_room(const struct vm_gather *);
-void gather_page(struct vm_gather *, uintptr_t va, void *page);
+bool gather_room(struct vm_gather *);
+void gather_page(struct vm_gather *, void *page);
+/* Some cpu may remember [start, end). */
+void gather_stale(struct vm_gather *, uintptr_t start, uintptr_t end);
 void gather_flush(struct vm_gather *);
 void gather_end(struct vm_gather *);
-/* Unmap the pages of [start, end), inside (v). */
+/* Unmap the pages of [start, end), inside (v), into (g). */
+void gather_zap(
+    struct vm_gather *, struct vma *v, uintptr_t start, uintptr_t end);
+/* The same, and forget them at once. */
 void vma_zap(struct vma *v, uintptr_t start, uintptr_t end);
 
 /* vm_map.c: the space is locked for writing */

@@ -111,15 +111,21 @@ int vm_split_range(struct vm_space *s, uintptr_t addr, size_t len)
 int vm_unmap_locked(struct vm_space *s, uintptr_t addr, size_t len)
 {
 	struct vma *v, *next;
+	struct vm_gather g;
 
 	if (vm_split_range(s, addr, len))
 		return -ENOMEM;
+	gather_init(&g, s);
 	for (v = vma_find(s, addr); v && v->start < addr + len; v = next) {
 		next = vma_next(v);
-		vma_zap(v, v->start, v->end);
+		gather_zap(&g, v, v->start, v->end);
+		/* The object must not lose sight of what can be written. */
+		if (v->obj)
+			gather_flush(&g);
 		vma_remove(v);
 		vma_destroy(v);
 	}
+	gather_end(&g);
 	return 0;
 }
 

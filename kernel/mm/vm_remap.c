@@ -18,8 +18,9 @@ static int move_pages(
 	uintptr_t va = from, end = from + len;
 	uint64_t pa;
 	size_t size;
+	void *tables = NULL;
 	unsigned prot;
-	bool dirty;
+	bool cached, flush = false;
 	int err = 0;
 
 	mutex_lock(&s->pt_lock);
@@ -29,12 +30,17 @@ static int move_pages(
 		err = pt_map(s->pt, to + (va - from), pa, PAGE_SIZE, prot);
 		if (err)
 			break;
-		(void)pt_unmap(s->pt, va, &pa, &dirty);
+		(void)pt_unmap(s->pt, va, &pa, &cached);
+		flush |= cached;
 		v->resident--;
 		dst->resident++;
 	}
+	/* not after a failure: what has gone comes back to these tables */
+	if (!err)
+		pt_prune(s->pt, from, len, &tables);
 	mutex_unlock(&s->pt_lock);
-	pt_flush(s->pt, from, len);
+	if (flush || tables)
+		pt_flush_free(s->pt, from, len, tables);
 	return err;
 }
 

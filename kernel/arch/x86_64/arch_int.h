@@ -50,6 +50,7 @@ struct arch_cpu {
 	uint64_t gdt[5];
 	struct tss tss ALIGNED(16);
 	struct pgtable *pgtable;  /* in CR3 */
+	_Atomic unsigned tlb;     /* tlb.c: enum tlb_state */
 	struct thread *fpu_owner; /* whose vector state the registers hold */
 	uint8_t *ist;             /* IST_COUNT stacks */
 	struct cpu_call call;     /* of this cpu to others */
@@ -152,6 +153,11 @@ static inline void *direct_map(uint64_t pa)
 	return (void *)(uintptr_t)(DIRECT_MAP_BASE + pa);
 }
 
+/* --- paging.c ----------------------------------------------------------- */
+
+/* What pt_prune() took out, when no cpu walks through it any more. */
+void pt_free_tables(void *tables);
+
 /* --- door.S, trap.c, extable.c, irq.c ----------------------------------- */
 
 void trap_init(void);     /* builds the IDT, once */
@@ -179,6 +185,14 @@ void ipi_init(void);
 /* Run fn(arg) on the cpus of (set), not this one, and wait: preemption off,
  * interrupts on. */
 void cpu_call_set(const struct cpu_set *set, void (*fn)(void *), void *arg);
+
+/* --- tlb.c -------------------------------------------------------------- */
+
+/* This cpu goes on with a thread whose table is (pt), NULL for a kernel
+ * thread, which runs on whatever is loaded.  Interrupts off. */
+void tlb_switch(struct pgtable *pt);
+/* No cpu has (pt) loaded any more.  Like pt_flush(). */
+void tlb_leave(struct pgtable *pt);
 
 /* --- smp.c -------------------------------------------------------------- */
 

@@ -23,6 +23,28 @@
 
 typedef _Atomic uint64_t pte_t;
 
+static _Atomic uint64_t ntables; /* of all but the kernel's at boot */
+
+static void *table_alloc(unsigned flags)
+{
+	void *t = page_alloc(0, flags);
+
+	if (t)
+		atomic_fetch_add_explicit(&ntables, 1, memory_order_relaxed);
+	return t;
+}
+
+static void table_free(void *t)
+{
+	atomic_fetch_sub_explicit(&ntables, 1, memory_order_relaxed);
+	page_free(t, 0);
+}
+
+uint64_t pgtable_bytes(void)
+{
+	return atomic_load_explicit(&ntables, memory_order_relaxed) * PAGE_SIZE;
+}
+
 static pte_t *table_at(uint64_t entry)
 {
 	return direct_map(entry & PTE_ADDR);
@@ -97,7 +119,7 @@ static pte_t *leaf_find(struct pgtable *pt, uintptr_t va, unsigned *level)
 /* Put a table of 4 KiB entries in the place of the 2 MiB page at (e). */
 static int leaf_split(pte_t *e)
 {
-	uint64_t *t = page_alloc(0, 0);
+	uint64_t *t = table_alloc(0);
 	uint64_t old = *e;
 
 	if (!t)
@@ -126,11 +148,11 @@ static pte_t *entry_make(struct pgtable *pt, uintptr_t va, unsigned level)
 			if (leaf_split(e))
 				return NULL;
 		} else if (!*e) {
-			void *page = page_alloc(0, PAGE_ZERO);
+			void *table = table_alloc(PAGE_ZERO);
 
-			if (!page)
+			if (!table)
 				return NULL;
-			*e = va_to_pa(page) | PTE_TABLE;
+			*e = va_to_pa(table) | PTE_TABLE;
 		}
 		t = table_at(*e);
 	}
@@ -148,14 +170,16 @@ int pt_map(
 		return -ENOMEM;
 	old = atomic_exchange(e, pa | bits_of(prot) | (level ? PTE_PS : 0));
 	if (old && !is_leaf(old, level)) {
-		/* processors may still walk through the table that was there */
-		pt_flush(pt, va, size);
-		page_free(table_at(old), 0);
+		void *t = direct_map(old & PTE_ADDR);
+
+		/* processors may still walk through it */
+		*(void **)t = NULL;
+		pt_flush_free(pt, va, size, t);
 	}
 	return 0;
 }
 
-size_t pt_unmap(struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *dirty)
+size_t pt_unmap(struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *cached)
 {
 	unsigned level;
 	pte_t *e = leaf_find(pt, va, &level);
@@ -165,8 +189,62 @@ size_t pt_unmap(struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *dirty)
 		return 0;
 	old = atomic_exchange(e, 0);
 	*pa = old & PTE_ADDR;
-	*dirty = old & PTE_D;
+	/* A processor sets A before it remembers an entry: SDM 4.10.2.3. */
+	*cached = (old & PTE_P) && (old & PTE_A);
 	return level_size(level);
+}
+
+static bool table_empty(const pte_t *t)
+{
+	for (unsigned i = 0; i < ENTRIES; i++)
+		if (atomic_load_explicit(&t[i], memory_order_relaxed))
+			return false;
+	return true;
+}
+
+/*
+ * Unlink what is empty below (t), a table at (level).  Another processor may
+ * walk through it until the flush: the link to the next in the chain, which
+ * is the address of a page, is an entry that is not present to it.
+ */
+static void prune(
+    pte_t *t, unsigned level, uintptr_t va, uintptr_t last, void **chain)
+{
+	for (unsigned i = index_of(va, level); i <= index_of(last, level);
+	     i++) {
+		size_t size = level_size(level);
+		uintptr_t base = ALIGN_DOWN(va, size * ENTRIES) + i * size;
+		uint64_t e = t[i];
+		void *sub;
+
+		if (!e || is_leaf(e, level))
+			continue;
+		sub = direct_map(e & PTE_ADDR);
+		if (level > 1)
+			prune(sub, level - 1, MAX(va, base),
+			    MIN(last, base + size - 1), chain);
+		if (!table_empty(sub))
+			continue;
+		atomic_store(&t[i], 0);
+		*(void **)sub = *chain;
+		*chain = sub;
+	}
+}
+
+void pt_prune(struct pgtable *pt, uintptr_t va, size_t len, void **tables)
+{
+	assert(len && va < USER_MAX && len <= USER_MAX - va);
+	prune((pte_t *)pt, TOP, va, va + len - 1, tables);
+}
+
+void pt_free_tables(void *tables)
+{
+	while (tables) {
+		void *t = tables;
+
+		tables = *(void **)t;
+		table_free(t);
+	}
 }
 
 static void entry_protect(pte_t *e, unsigned prot)
@@ -284,7 +362,7 @@ struct pgtable *pgtable_kernel(void)
 /* The upper half's tables are the kernel's own, made once at boot. */
 struct pgtable *pgtable_create(void)
 {
-	uint64_t *root = page_alloc(0, PAGE_ZERO);
+	uint64_t *root = table_alloc(PAGE_ZERO);
 	const uint64_t *kernel = (const uint64_t *)pgtable_kernel();
 
 	if (!root)
@@ -294,34 +372,18 @@ struct pgtable *pgtable_create(void)
 	return (struct pgtable *)root;
 }
 
-static void table_free(pte_t *t, unsigned level, unsigned entries)
+static void destroy(pte_t *t, unsigned level, unsigned entries)
 {
 	for (unsigned i = 0; i < entries; i++)
 		if (level && t[i] && !is_leaf(t[i], level))
-			table_free(table_at(t[i]), level - 1, ENTRIES);
-	page_free(t, 0);
-}
-
-/* A kernel thread may still run on it, here or elsewhere. */
-static void leave(void *arg)
-{
-	struct arch_cpu *a = cpu_self()->arch;
-
-	if (a->pgtable != arg)
-		return;
-	a->pgtable = pgtable_kernel();
-	write_cr3(paging_kernel_root);
+			destroy(table_at(t[i]), level - 1, ENTRIES);
+	table_free(t);
 }
 
 void pgtable_destroy(struct pgtable *pt)
 {
-	unsigned long flags;
-
 	if (!pt)
 		return;
-	cpu_call_others(leave, pt);
-	flags = irq_save();
-	leave(pt);
-	irq_restore(flags);
-	table_free((pte_t *)pt, TOP, ENTRIES / 2);
+	tlb_leave(pt);
+	destroy((pte_t *)pt, TOP, ENTRIES / 2);
 }

@@ -23,18 +23,9 @@ void arch_thread_init(struct thread *t, void (*fn)(void *), void *arg)
 	t->arch.fpu = NULL;
 }
 
-/* Kernel threads run on whatever table is loaded: the upper half is shared. */
-static void switch_pgtable(struct arch_cpu *a, struct thread *next)
+static struct pgtable *pgtable_of(const struct thread *t)
 {
-	struct pgtable *pt;
-
-	if (!next->vm)
-		return;
-	pt = vm_space_pgtable(next->vm);
-	if (pt == a->pgtable)
-		return;
-	__atomic_store_n(&a->pgtable, pt, __ATOMIC_SEQ_CST);
-	write_cr3((uintptr_t)pt - DIRECT_MAP_BASE);
+	return t->vm ? vm_space_pgtable(t->vm) : NULL;
 }
 
 static uint64_t read_fs_base(const struct thread *t)
@@ -65,7 +56,7 @@ void arch_switch(struct thread *prev, struct thread *next)
 	}
 	c->current = next;
 	c->kstack_top = next->arch.kstack_top;
-	switch_pgtable(c->arch, next);
+	tlb_switch(pgtable_of(next));
 	if (next->arch.fpu) {
 		write_fs_base(next->arch.fs_base);
 		fpu_load(next);
@@ -102,7 +93,7 @@ void arch_enter_app(const struct trapframe *tf)
 	struct thread *t = thread_self();
 	unsigned long flags = irq_save();
 
-	switch_pgtable(cpu_self()->arch, t); /* execve made another */
+	tlb_switch(pgtable_of(t)); /* execve made another */
 	irq_restore(flags);
 	enter_app(&copy);
 }

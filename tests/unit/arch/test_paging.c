@@ -34,7 +34,13 @@ void pt_flush(struct pgtable *p, uintptr_t va, size_t n)
 	flushes++;
 }
 
-void cpu_call_others(void (*fn)(void *), void *arg)
+void pt_flush_free(struct pgtable *p, uintptr_t va, size_t n, void *tables)
+{
+	pt_flush(p, va, n);
+	pt_free_tables(tables);
+}
+
+void tlb_leave(struct pgtable *p)
 {
 }
 
@@ -61,7 +67,7 @@ static int teardown(void **state)
 {
 	pgtable_destroy(pt);
 	page_free((void *)paging_kernel_root, 0);
-	return fake_mm_live() != 0;
+	return fake_mm_live() != 0 || pgtable_bytes() != 0;
 }
 
 static void expect(uintptr_t va, uint64_t pa, size_t size, unsigned prot)
@@ -91,15 +97,15 @@ static void test_upper_half_is_shared(void **state)
 static void test_map_and_unmap_small(void **state)
 {
 	uint64_t pa;
-	bool dirty;
+	bool cached;
 
 	assert_int_equal(pt_map(pt, VA, PA, PAGE_SIZE, PT_WRITE), 0);
 	expect(VA, PA, PAGE_SIZE, PT_WRITE);
 	assert_true(absent(VA + PAGE_SIZE) && absent(VA - PAGE_SIZE));
-	assert_int_equal(pt_unmap(pt, VA, &pa, &dirty), PAGE_SIZE);
+	assert_int_equal(pt_unmap(pt, VA, &pa, &cached), PAGE_SIZE);
 	assert_int_equal(pa, PA);
-	assert_false(dirty);
-	assert_int_equal(pt_unmap(pt, VA, &pa, &dirty), 0);
+	assert_false(cached); /* no processor has looked */
+	assert_int_equal(pt_unmap(pt, VA, &pa, &cached), 0);
 	assert_true(absent(VA));
 }
 
@@ -131,7 +137,7 @@ static void test_bits(void **state)
 static void test_large_page_splits(void **state)
 {
 	uint64_t pa;
-	bool dirty;
+	bool cached;
 	unsigned level;
 
 	assert_int_equal(pt_map(pt, VA, PA, SIZE, PT_WRITE), 0);
@@ -143,8 +149,8 @@ static void test_large_page_splits(void **state)
 	expect(
 	    VA + SIZE - PAGE_SIZE, PA + SIZE - PAGE_SIZE, PAGE_SIZE, PT_WRITE);
 	assert_int_equal(
-	    pt_unmap(pt, VA + 9 * PAGE_SIZE, &pa, &dirty), PAGE_SIZE);
-	assert_true(dirty); /* as the whole was */
+	    pt_unmap(pt, VA + 9 * PAGE_SIZE, &pa, &cached), PAGE_SIZE);
+	assert_true(cached); /* as the whole was */
 	/* all of it at once, though it is a table now */
 	assert_int_equal(pt_protect(pt, VA, SIZE, PT_NONE), 0);
 	expect(VA + 3 * PAGE_SIZE, PA + 3 * PAGE_SIZE, PAGE_SIZE, PT_NONE);
@@ -212,6 +218,123 @@ static void test_clean(void **state)
 	assert_false(a || d);
 }
 
+/* An entry that a processor cannot remember needs no flush. */
+static void test_unmap_says_cached(void **state)
+{
+	unsigned level;
+	uint64_t pa;
+	bool cached;
+
+	pt_map(pt, VA, PA, PAGE_SIZE, PT_WRITE);
+	*leaf_find(pt, VA, &level) |= PTE_A;
+	pt_unmap(pt, VA, &pa, &cached);
+	assert_true(cached);
+	pt_map(pt, VA, PA, PAGE_SIZE, PT_NONE);
+	*leaf_find(pt, VA, &level) |= PTE_A;
+	pt_unmap(pt, VA, &pa, &cached);
+	assert_false(cached);
+}
+
+static unsigned chain_free(void *tables)
+{
+	uint64_t before = pgtable_bytes();
+
+	pt_free_tables(tables);
+	return (unsigned)((before - pgtable_bytes()) / PAGE_SIZE);
+}
+
+static void unmap(uintptr_t va)
+{
+	uint64_t pa;
+	bool cached;
+
+	assert_true(pt_unmap(pt, va, &pa, &cached) > 0);
+}
+
+static void test_prune_takes_empty_tables(void **state)
+{
+	uint64_t root = pgtable_bytes();
+	void *tables = NULL;
+
+	pt_map(pt, VA, PA, PAGE_SIZE, 0);
+	pt_map(pt, VA + PAGE_SIZE, PA, PAGE_SIZE, 0);
+	pt_map(pt, VA + SIZE, PA, PAGE_SIZE, PT_NONE);
+	assert_int_equal(pgtable_bytes() - root, 4 * PAGE_SIZE);
+	unmap(VA);
+	pt_prune(pt, VA, PAGE_SIZE, &tables);
+	assert_null(tables); /* a neighbour is in it */
+	unmap(VA + PAGE_SIZE);
+	pt_prune(pt, VA + PAGE_SIZE, PAGE_SIZE, &tables);
+	assert_non_null(tables);
+	assert_int_equal(chain_free(tables), 1);
+	expect(VA + SIZE, PA, PAGE_SIZE, PT_NONE);
+	tables = NULL;
+	unmap(VA + SIZE);
+	pt_prune(pt, VA + SIZE, PAGE_SIZE, &tables);
+	assert_int_equal(chain_free(tables), 3); /* and those above it */
+	assert_int_equal(pgtable_bytes(), root);
+	assert_int_equal(pt_next(pt, 0, USER_MAX), USER_MAX);
+}
+
+/* What a processor walks through until the flush maps nothing. */
+static void test_pruned_tables_are_not_present(void **state)
+{
+	void *tables = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		pt_map(pt, VA + i * SIZE, PA, PAGE_SIZE, 0);
+		unmap(VA + i * SIZE);
+	}
+	pt_prune(pt, VA, 3 * SIZE, &tables);
+	for (uint64_t *t = tables; t; t = (uint64_t *)(uintptr_t)t[0], n++)
+		for (unsigned i = 0; i < ENTRIES; i++)
+			assert_false(t[i] & PTE_P);
+	assert_int_equal(n, 5);
+	/* the place can be used again before that */
+	assert_int_equal(pt_map(pt, VA, PA, PAGE_SIZE, PT_WRITE), 0);
+	assert_int_equal(chain_free(tables), 5);
+	expect(VA, PA, PAGE_SIZE, PT_WRITE);
+}
+
+static void test_prune_the_whole_lower_half(void **state)
+{
+	uint64_t root = pgtable_bytes();
+	void *tables = NULL;
+
+	pt_map(pt, USER_MIN, PA, PAGE_SIZE, 0);
+	pt_map(pt, USER_MAX - PAGE_SIZE, PA, PAGE_SIZE, 0);
+	pt_map(pt, VA, PA, SIZE, 0);
+	unmap(USER_MIN);
+	unmap(USER_MAX - PAGE_SIZE);
+	pt_prune(pt, USER_MIN, USER_MAX - USER_MIN, &tables);
+	assert_int_equal(chain_free(tables), 6);
+	expect(VA, PA, SIZE, 0);
+	assert_int_equal(((uint64_t *)pt)[300], 0x1234);
+	assert_int_equal(pgtable_bytes() - root, 2 * PAGE_SIZE);
+}
+
+/* Tables made before memory ran out are found by the next prune. */
+static void test_out_of_memory_leaves_no_tables(void **state)
+{
+	uint64_t root = pgtable_bytes();
+
+	for (long n = 1; n <= 4; n++) {
+		void *tables = NULL;
+		int err;
+
+		fake_mm_fail_nth(n);
+		err = pt_map(pt, VA, PA, PAGE_SIZE, 0);
+		fake_mm_fail_nth(0);
+		assert_int_equal(err, n <= 3 ? -ENOMEM : 0);
+		if (!err)
+			unmap(VA);
+		pt_prune(pt, VA, PAGE_SIZE, &tables);
+		assert_int_equal(chain_free(tables), n - 1);
+		assert_int_equal(pgtable_bytes(), root);
+	}
+}
+
 static void test_out_of_memory_at_every_step(void **state)
 {
 	for (long n = 1; n <= 3; n++) {
@@ -247,6 +370,11 @@ int main(void)
 		CASE(test_protect_large),
 		CASE(test_next),
 		CASE(test_clean),
+		CASE(test_unmap_says_cached),
+		CASE(test_prune_takes_empty_tables),
+		CASE(test_pruned_tables_are_not_present),
+		CASE(test_prune_the_whole_lower_half),
+		CASE(test_out_of_memory_leaves_no_tables),
 		CASE(test_out_of_memory_at_every_step),
 	};
 

@@ -121,14 +121,14 @@ int pt_map(
 	return 0;
 }
 
-size_t pt_unmap(struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *dirty)
+size_t pt_unmap(struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *cached)
 {
 	struct entry *e = find(pt, va);
 
 	if (!e)
 		return 0;
 	*pa = e->pa;
-	*dirty = false;
+	*cached = true;
 	e->stale = true;
 	return PAGE_SIZE;
 }
@@ -180,4 +180,35 @@ uintptr_t pt_next(struct pgtable *pt, uintptr_t va, uintptr_t end)
 void pt_flush(struct pgtable *pt, uintptr_t va, size_t len)
 {
 	drop(true, pt, va, va + len);
+}
+
+/* There are no tables here; one page stands for all that are unlinked, so
+ * that a chain which is lost shows as a leak. */
+void pt_prune(struct pgtable *pt, uintptr_t va, size_t len, void **tables)
+{
+	void **t;
+
+	if (pt_next(pt, va, va + len) < va + len)
+		return;
+	t = kzalloc(sizeof(*t));
+	if (!t)
+		return;
+	*t = *tables;
+	*tables = t;
+}
+
+void pt_flush_free(struct pgtable *pt, uintptr_t va, size_t len, void *tables)
+{
+	pt_flush(pt, va, len);
+	while (tables) {
+		void *t = tables;
+
+		tables = *(void **)t;
+		kfree(t);
+	}
+}
+
+uint64_t pgtable_bytes(void)
+{
+	return 0;
 }

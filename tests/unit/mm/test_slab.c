@@ -16,6 +16,11 @@ uint64_t kstack_bytes(void)
 	return 0;
 }
 
+uint64_t pgtable_bytes(void)
+{
+	return 0;
+}
+
 static int setup(void **state)
 {
 	(void)state;
