@@ -153,9 +153,29 @@ void fpu_load(struct thread *t)
 	c->arch->fpu_owner = t;
 }
 
+/* Lent out when memory is short: the return from a handler cannot fail. */
+static _Atomic(struct fpu_state *) spare;
+
 static struct fpu_state *state_alloc(void)
 {
 	return kmalloc(sizeof(struct fpu_state) + area_size);
+}
+
+static struct fpu_state *state_borrow(void)
+{
+	struct fpu_state *f;
+
+	while (!(f = state_alloc()) && !(f = atomic_exchange(&spare, NULL)))
+		sched_yield_cpu();
+	return f;
+}
+
+static void state_give_back(struct fpu_state *f)
+{
+	struct fpu_state *none = NULL;
+
+	if (!atomic_compare_exchange_strong(&spare, &none, f))
+		kfree(f);
 }
 
 int fpu_create(struct thread *t)
@@ -166,6 +186,8 @@ int fpu_create(struct thread *t)
 
 	if (!f)
 		return -ENOMEM;
+	if (!atomic_load(&spare))
+		state_give_back(state_alloc());
 	area_init(f->area);
 	f->last_cpu = CPU_MAX;
 	if (t == self) { /* becomes a program: starts with clean registers */
@@ -272,9 +294,7 @@ int fpu_restore_user(const void *user_buf)
 	unsigned long flags;
 	int err = 0;
 
-	f = state_alloc();
-	if (!f)
-		return -ENOMEM;
+	f = state_borrow();
 	area_init(f->area);
 	f->last_cpu = CPU_MAX;
 	if (user_buf)
@@ -282,7 +302,7 @@ int fpu_restore_user(const void *user_buf)
 	if (!err && !area_ok(f->area))
 		err = -EFAULT;
 	if (err) {
-		kfree(f);
+		state_give_back(f);
 		return err;
 	}
 	flags = irq_save();
@@ -290,6 +310,6 @@ int fpu_restore_user(const void *user_buf)
 	t->arch.fpu = f;
 	area_load(f->area);
 	irq_restore(flags);
-	kfree(old);
+	state_give_back(old);
 	return 0;
 }
