@@ -79,19 +79,6 @@ int evtchn_alloc(domid_t remote, evtchn_port_t *port)
 	return err;
 }
 
-int evtchn_bind_interdomain(
-    domid_t remote, evtchn_port_t remote_port, evtchn_port_t *port)
-{
-	struct evtchn_bind_interdomain op = {
-		.remote_dom = remote,
-		.remote_port = remote_port,
-	};
-	int err = hypercall_evtchn(EVTCHNOP_bind_interdomain, &op);
-
-	*port = err == 0 ? op.local_port : 0;
-	return err;
-}
-
 int evtchn_bind_virq(unsigned virq, unsigned cpu, evtchn_port_t *port)
 {
 	struct xen_cpu *xc = xen_cpu(cpu);

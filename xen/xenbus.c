@@ -59,11 +59,6 @@ static const char *const state_names[] = {
 	[XenbusStateReconfigured] = "Reconfigured",
 };
 
-const char *xenbus_state_name(uint32_t state)
-{
-	return state < ARRAY_SIZE(state_names) ? state_names[state] : "absurd";
-}
-
 /* --- for drivers -------------------------------------------------------- */
 
 int xenbus_set_state(struct xenbus_dev *xd, enum xenbus_state state)

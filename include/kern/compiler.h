@@ -11,8 +11,6 @@
 #define PACKED            __attribute__((packed))
 #define ALIGNED(n)        __attribute__((aligned(n)))
 #define SECTION(s)        __attribute__((section(s)))
-#define USED              __attribute__((used))
-#define UNUSED            __attribute__((unused))
 #define NOINLINE          __attribute__((noinline))
 #define WEAK              __attribute__((weak))
 #define COLD              __attribute__((cold))

@@ -27,7 +27,6 @@ struct spinlock {
 
 void spin_lock(struct spinlock *);
 void spin_unlock(struct spinlock *);
-bool spin_held(const struct spinlock *); /* by anybody */
 unsigned long spin_lock_irqsave(struct spinlock *) MUST_CHECK;
 void spin_unlock_irqrestore(struct spinlock *, unsigned long flags);
 

@@ -37,7 +37,6 @@ unsigned page_refs(const void *);
 /* Addresses of the direct map and of the kernel's image. */
 paddr_t va_to_pa(const void *);
 void *pa_to_va(paddr_t); /* RAM only */
-bool pa_is_ram(paddr_t);
 
 /* Kernel heap; aligned to 16, to a cache line from 64 bytes on, and sizes that
  * are powers of two up to a page to their size.  Any context.  NULL when there

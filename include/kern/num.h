@@ -17,7 +17,6 @@
 
 /* True when the result does not fit; *(r) is then not to be used. */
 #define add_overflow(a, b, r) __builtin_add_overflow(a, b, r)
-#define sub_overflow(a, b, r) __builtin_sub_overflow(a, b, r)
 #define mul_overflow(a, b, r) __builtin_mul_overflow(a, b, r)
 
 /* Is [off, off + len) inside [0, size)?  Never overflows. */

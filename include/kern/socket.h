@@ -69,11 +69,6 @@ struct socket_family {
 };
 #define SOCKET_FAMILY(f) LINKER_SET_ADD(sockfam_set, struct socket_family, f)
 
-/* kernel/linux/sys_socket.c */
-struct socket *socket_alloc(int domain, int type, int proto);
-struct file *socket_file(struct socket *, uint32_t flags); /* takes it over */
-struct socket *file_socket(struct file *);                 /* NULL: -ENOTSOCK */
-
 /* Not in Linux's UAPI headers. */
 #define AF_UNSPEC        0
 #define AF_UNIX          1

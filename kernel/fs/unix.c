@@ -11,7 +11,7 @@
 
 #define UNIX_BACKLOG_MAX 4096 /* net.core.somaxconn */
 
-struct unix_sock *unix_new(int type)
+static struct unix_sock *unix_new(int type)
 {
 	struct unix_sock *u = kzalloc(sizeof(*u));
 
@@ -60,7 +60,7 @@ struct unix_sock *unix_peer_get(struct unix_sock *u)
 	return peer;
 }
 
-void unix_notify(struct unix_sock *u, uint32_t events)
+static void unix_notify(struct unix_sock *u, uint32_t events)
 {
 	waitq_wake_all(&u->can_read);
 	waitq_wake_all(&u->can_write);

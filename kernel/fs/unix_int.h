@@ -102,11 +102,9 @@ static inline bool unix_is_dgram(const struct unix_sock *u)
 }
 
 /* unix.c */
-struct unix_sock *unix_new(int type);
 void unix_get(struct unix_sock *);
 void unix_put(struct unix_sock *);
-struct unix_sock *unix_peer_get(struct unix_sock *);   /* NULL: none */
-void unix_notify(struct unix_sock *, uint32_t events); /* locked */
+struct unix_sock *unix_peer_get(struct unix_sock *); /* NULL: none */
 /* Sleep with (u) locked: 0, -EAGAIN at the deadline, -ERESTARTSYS, -EINTR. */
 int unix_sleep(struct unix_sock *, struct waitq *, uint64_t deadline);
 uint64_t unix_deadline(uint64_t timeout);

@@ -49,7 +49,8 @@ static void report_death(const struct proc *p)
 	    signal_name(p->fatal_signal), where);
 }
 
-void machine_stop(struct proc *p)
+/* The first process has gone: say how, and stop the machine. */
+static _Noreturn void machine_stop(struct proc *p)
 {
 	int status = p->fatal_signal ? 128 + p->fatal_signal : p->exit_code;
 

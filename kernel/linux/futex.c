@@ -80,8 +80,9 @@ void futex_wake_waiter(struct futex_waiter *w)
 	spin_unlock_irqrestore(&w->lock, flags);
 }
 
-unsigned futex_wake_locked(struct futex_bucket *b, const struct futex_key *key,
-    unsigned n, uint32_t bitset)
+/* Wake up to (n) waiters of (key) whose bits meet (bitset). */
+static unsigned futex_wake_locked(struct futex_bucket *b,
+    const struct futex_key *key, unsigned n, uint32_t bitset)
 {
 	struct futex_waiter *w, *next;
 	unsigned woken = 0;

@@ -57,13 +57,10 @@ static inline bool futex_key_equal(
 	return x->a == y->a && x->b == y->b;
 }
 
-/* b->lock is held for these three. */
+/* b->lock is held for these two. */
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w,
     const struct futex_key *key, uint32_t bitset);
 void futex_wake_waiter(struct futex_waiter *w);
-/* Wake up to (n) waiters of (key) whose bits meet (bitset). */
-unsigned futex_wake_locked(struct futex_bucket *b, const struct futex_key *key,
-    unsigned n, uint32_t bitset);
 
 /*
  * (w) is on (b), whose lock is held and is let go: sleep until woken, or

@@ -259,7 +259,8 @@ int signal_take_locked(struct task *t, uint64_t mask, siginfo_t *info)
 	return sig;
 }
 
-void signal_recheck_locked(struct task *t)
+/* Does (t) have anything to act on?  Sets or clears APP_WORK_SIGNAL. */
+static void signal_recheck_locked(struct task *t)
 {
 	uint64_t set = t->pending.set | t->proc->pending.set;
 
@@ -267,7 +268,7 @@ void signal_recheck_locked(struct task *t)
 		wake(t);
 }
 
-void signal_set_blocked_locked(struct task *t, uint64_t blocked)
+static void signal_set_blocked_locked(struct task *t, uint64_t blocked)
 {
 	struct proc *p = t->proc;
 	uint64_t newly, set;

@@ -68,9 +68,6 @@ int signal_send_entry_locked(struct proc *p, uint32_t tid, struct sigentry *e);
 void signal_cancel_entry_locked(struct sigentry *e);
 /* Take one signal of (mask) for (t): its number, or 0. */
 int signal_take_locked(struct task *t, uint64_t mask, siginfo_t *info);
-/* Does (t) have anything to act on?  Sets or clears APP_WORK_SIGNAL. */
-void signal_recheck_locked(struct task *t);
-void signal_set_blocked_locked(struct task *t, uint64_t blocked);
 /* Drop what is pending of (mask), of the process and all its threads. */
 void signal_flush_locked(struct proc *p, uint64_t mask);
 

@@ -127,7 +127,7 @@ static const struct file_ops sockfile_ops = {
 	.release = sockfile_release,
 };
 
-struct socket *socket_alloc(int domain, int type, int proto)
+static struct socket *socket_alloc(int domain, int type, int proto)
 {
 	static _Atomic uint64_t last_ino = 4096;
 	struct socket *s = kzalloc(sizeof(*s));
@@ -142,12 +142,12 @@ struct socket *socket_alloc(int domain, int type, int proto)
 }
 
 /* On failure the socket is still the caller's. */
-struct file *socket_file(struct socket *s, uint32_t flags)
+static struct file *socket_file(struct socket *s, uint32_t flags)
 {
 	return file_new(&sockfile_ops, O_RDWR | (flags & O_NONBLOCK), s);
 }
 
-struct socket *file_socket(struct file *f)
+static struct socket *file_socket(struct file *f)
 {
 	return f->ops == &sockfile_ops ? priv_socket(f) : NULL;
 }

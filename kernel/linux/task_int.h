@@ -183,8 +183,6 @@ _Noreturn void proc_exit(int code, int sig);
 void proc_kill_locked(struct proc *, int code, int sig);
 /* All threads but the current go; 0, or -EAGAIN when we must go as well. */
 int proc_single_thread(struct task *);
-/* The first process has gone: say how, and stop the machine. */
-_Noreturn void machine_stop(struct proc *);
 
 /* A line for the one who reads the console: "osv: " is put before it. */
 void report(const char *fmt, ...) PRINTF_LIKE(1, 2);

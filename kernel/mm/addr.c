@@ -1,7 +1,6 @@
 /* Where a physical address is seen, and what lies behind a kernel address. */
 
 #include "kern/arch.h"
-#include "kern/boot.h"
 #include "kern/mm.h"
 #include "kern/panic.h"
 
@@ -18,15 +17,4 @@ paddr_t va_to_pa(const void *va)
 void *pa_to_va(paddr_t pa)
 {
 	return (void *)(DIRECT_MAP_BASE + pa);
-}
-
-bool pa_is_ram(paddr_t pa)
-{
-	for (unsigned i = 0; i < boot_info.nmem; i++) {
-		const struct boot_mem *m = &boot_info.mem[i];
-
-		if (pa >= m->pa && pa - m->pa < m->len)
-			return m->type == BOOT_MEM_RAM;
-	}
-	return false;
 }

@@ -54,8 +54,6 @@ struct page *page_of(const void *va);
 uint32_t page_pfn(const struct page *);
 struct page *pfn_page(uint32_t pfn);
 void page_stats(struct mm_stats *);
-/* Like page_alloc(), never calls shrinkers. */
-void *page_get_free(unsigned order);
 /* Give the tail of a block back: [npages, 1 << order). */
 void page_trim(void *va, unsigned order, size_t npages);
 void page_free_range(void *va, size_t npages);

@@ -247,7 +247,8 @@ static void pcp_free(void *va)
 
 /* --- the interface ----------------------------------------------------- */
 
-void *page_get_free(unsigned order)
+/* Like page_alloc(), never calls shrinkers. */
+static void *page_get_free(unsigned order)
 {
 	unsigned long flags;
 	uint32_t pfn;

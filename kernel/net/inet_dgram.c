@@ -595,7 +595,7 @@ static int dgram_shutdown(struct socket *so, int how)
 	return err;
 }
 
-uint32_t inet_dgram_ready(struct inet_sock *s)
+static uint32_t inet_dgram_ready(struct inet_sock *s)
 {
 	unsigned shut = atomic_load(&s->shut);
 	uint32_t ev = EPOLLOUT | EPOLLWRNORM;

@@ -234,7 +234,6 @@ const char *nif_name(const struct netif *); /* not of the loopback */
 extern const struct socket_ops inet_tcp_ops;
 int inet_tcp_create(struct socket *);
 void inet_tcp_apply(struct inet_sock *); /* options to the PCB; core lock */
-uint32_t inet_tcp_ready(struct inet_sock *);
 
 /* --- inet_tcp_io.c ------------------------------------------------------- */
 
@@ -252,7 +251,6 @@ void inet_tcp_push(struct inet_sock *);    /* send what is corked */
 extern const struct socket_ops inet_dgram_ops;
 int inet_dgram_create(struct socket *, enum inet_kind, unsigned proto);
 void inet_dgram_apply(struct inet_sock *);
-uint32_t inet_dgram_ready(struct inet_sock *);
 size_t inet_dgram_next_size(struct inet_sock *);
 
 #endif /* NET_INET_INT_H */

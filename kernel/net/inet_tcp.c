@@ -637,7 +637,7 @@ static void tcp_op_release(struct socket *so)
 
 /* As Linux's tcp_poll().  Without the lock: whoever changes what is read
  * here notifies afterwards. */
-uint32_t inet_tcp_ready(struct inet_sock *s)
+static uint32_t inet_tcp_ready(struct inet_sock *s)
 {
 	unsigned state = atomic_load(&s->state), shut = atomic_load(&s->shut);
 	size_t avail = atomic_load(&s->rx_avail);

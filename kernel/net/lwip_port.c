@@ -138,11 +138,6 @@ void net_defer_input(struct net_dev *dev, struct pkt *p)
 
 /* --- the core lock ------------------------------------------------------- */
 
-bool net_locked(void)
-{
-	return mutex_held(&core_lock);
-}
-
 void net_lock(void)
 {
 	mutex_lock(&core_lock);

@@ -22,7 +22,6 @@ void net_lock(void);
  * for a device is given to it in one burst, sleepers are woken.
  */
 void net_unlock(void);
-bool net_locked(void);
 
 /* Any context: a channel has packets that nobody may come for. */
 void net_drain_soon(bool urgent);

@@ -18,7 +18,7 @@ static const uint32_t nice_weight[40] = { 88818, 71054, 56843, 45475, 36380,
 	2500, 2000, 1600, 1280, 1024, 819, 655, 524, 419, 336, 268, 215, 172,
 	137, 110, 88, 70, 56, 45, 36, 29, 23, 18, 15 };
 
-bool thread_is_rt(const struct thread *t)
+static bool thread_is_rt(const struct thread *t)
 {
 	return t->policy == SCHED_FIFO || t->policy == SCHED_RR;
 }

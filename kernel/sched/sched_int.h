@@ -59,7 +59,6 @@ bool runq_preempts(
 struct thread *runq_find_for(struct runq *, unsigned cpu);
 bool runq_push_incoming(struct runq *, struct thread *); /* true: was empty */
 struct thread *runq_take_incoming(struct runq *);        /* oldest first */
-bool thread_is_rt(const struct thread *);
 
 /* sched.c */
 void schedule(void); /* interrupts off */

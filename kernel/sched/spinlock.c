@@ -31,11 +31,6 @@ void spin_unlock(struct spinlock *l)
 	preempt_enable();
 }
 
-bool spin_held(const struct spinlock *l)
-{
-	return atomic_load_explicit(&l->owner, memory_order_relaxed) != 0;
-}
-
 unsigned long spin_lock_irqsave(struct spinlock *l)
 {
 	unsigned long flags = irq_save();

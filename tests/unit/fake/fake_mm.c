@@ -173,11 +173,6 @@ void *pa_to_va(paddr_t pa)
 	return (void *)(uintptr_t)pa;
 }
 
-bool pa_is_ram(paddr_t pa)
-{
-	return pa != 0;
-}
-
 void mm_free_boot_range(paddr_t pa, uint64_t len)
 {
 	(void)pa;

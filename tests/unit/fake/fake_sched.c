@@ -164,11 +164,6 @@ void spin_unlock(struct spinlock *l)
 	locks_held--;
 }
 
-bool spin_held(const struct spinlock *l)
-{
-	return l->next != l->owner;
-}
-
 unsigned long spin_lock_irqsave(struct spinlock *l)
 {
 	spin_lock(l);

@@ -19,10 +19,6 @@ typedef void (*evtchn_fn)(void *arg);
  * Thread context. */
 int evtchn_alloc(domid_t remote, evtchn_port_t *port);
 
-/* Bind to the other end's (remote_port).  Thread context. */
-int evtchn_bind_interdomain(
-    domid_t remote, evtchn_port_t remote_port, evtchn_port_t *port);
-
 /* A virtual interrupt of (cpu), which stays there.  Any context. */
 int evtchn_bind_virq(unsigned virq, unsigned cpu, evtchn_port_t *port);
 

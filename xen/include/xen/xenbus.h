@@ -59,8 +59,6 @@ int xenbus_set_state(struct xenbus_dev *, enum xenbus_state);
 #define XENBUS_IN(s) (1u << (s))
 int xenbus_wait_peer(struct xenbus_dev *, unsigned mask, unsigned ms);
 
-const char *xenbus_state_name(uint32_t state);
-
 /* Log, write to error/NODE/error, and go to Closing: attach() failed. */
 void xenbus_fail(struct xenbus_dev *, int err, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
