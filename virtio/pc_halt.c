@@ -6,6 +6,7 @@
 #include "kern/arch.h"
 #include "kern/compiler.h"
 #include "kern/param.h"
+#include "kern/string.h"
 
 #include "acpi_int.h"
 #include "pc_int.h"
@@ -30,28 +31,17 @@ static uint8_t debug_exit_value(enum platform_halt how, int status)
 	return DEBUG_EXIT_OTHER;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* The port of "debug_exit=0xPORT"; 0 when there is none. */
 static uint16_t debug_exit_port(void)
 {
 	const char *s = param_loader("debug_exit", 0);
-	unsigned port = 0;
+	unsigned long port;
+	char *end;
 
 	if (!s || s[0] != '0' || s[1] != 'x')
 		return 0;
-	for (s += 2; hex_digit(*s) >= 0 && port <= 0xfff; s++)
-		port = port << 4 | (unsigned)hex_digit(*s);
-	return *s == '\0' ? (uint16_t)port : 0;
+	port = strtoul(s, &end, 16);
+	return *end == '\0' && port <= UINT16_MAX ? (uint16_t)port : 0;
 }
 
 static void debug_exit(enum platform_halt how, int status)
