@@ -42,8 +42,8 @@ void sched_kick(unsigned cpu)
 
 	/*
 	 * Pairs with idle_poll() and schedule(): they clear idle_polling, then
-	 * look at the incoming list; we pushed, then look at idle_polling.  All four are
-	 * sequentially consistent, so one of us sees the other.
+	 * look at the incoming list; we pushed, then look at idle_polling.  All
+	 * four are sequentially consistent, so one of us sees the other.
 	 */
 	if (c == cpu_self())
 		atomic_store(&c->need_resched, true);
