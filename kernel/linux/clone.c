@@ -158,20 +158,16 @@ long sys_clone3(const struct clone_args *user, size_t size)
 	return clone_thread(&rq);
 }
 
-static long no_process(const char *name)
-{
-	log_warn("%s: a second process is not supported", name);
-	return -ENOSYS;
-}
-
 long sys_fork(void)
 {
-	return no_process("fork");
+	log_once(LOG_WARN, "fork: a second process is not supported");
+	return -ENOSYS;
 }
 
 long sys_vfork(void)
 {
-	return no_process("vfork");
+	log_once(LOG_WARN, "vfork: a second process is not supported");
+	return -ENOSYS;
 }
 
 /* There are no children to wait for. */
