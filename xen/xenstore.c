@@ -163,22 +163,25 @@ static bool rx_some(void)
 static void event(void *arg)
 {
 	unsigned long flags = spin_lock_irqsave(&lock);
-	bool any = false;
+	bool notify;
 
 	(void)arg;
 	while (!ring.broken && rx_some())
-		any = true;
+		continue;
+	notify = ring.was_full;
+	ring.was_full = false;
 	if (ring.broken)
 		break_ring("a ring index that makes no sense");
 	/* Also those who wait for room. */
 	waitq_wake_all(&waiters);
 	spin_unlock_irqrestore(&lock, flags);
-	if (any)
+	if (notify)
 		evtchn_notify(port);
 }
 
 /* --- sending ------------------------------------------------------------ */
 
+/* Tells the daemon only when it must make room: see tx_message(). */
 static int tx_bytes(const char *p, size_t n)
 {
 	uint64_t deadline = clock_mono() + REPLY_NS;
@@ -192,10 +195,11 @@ static int tx_bytes(const char *p, size_t n)
 		n -= done;
 		if (ring.broken) {
 			err = -EIO;
-		} else if (done != 0) {
+		} else if (n != 0) {
 			evtchn_notify(port);
-		} else {
-			err = waitq_wait(&waiters, &lock, &flags, deadline, 0);
+			if (done == 0)
+				err = waitq_wait(
+				    &waiters, &lock, &flags, deadline, 0);
 		}
 	}
 	spin_unlock_irqrestore(&lock, flags);
@@ -212,7 +216,9 @@ static int tx_message(
 	err = tx_bytes((const char *)hdr, sizeof(*hdr));
 	for (unsigned i = 0; err == 0 && i < n; i++)
 		err = tx_bytes(part[i].data, part[i].len);
-	if (err != 0) {
+	if (err == 0) {
+		evtchn_notify(port);
+	} else {
 		/* Half a message is out: the next one would be misread. */
 		flags = spin_lock_irqsave(&lock);
 		break_ring("the daemon does not read");

@@ -35,7 +35,7 @@ size_t xs_ring_put(struct xs_ring *r, const void *buf, size_t n)
 size_t xs_ring_take(struct xs_ring *r, void *buf, size_t n)
 {
 	uint32_t prod = __atomic_load_n(&r->sh->rsp_prod, __ATOMIC_ACQUIRE);
-	uint32_t have = prod - r->rsp_cons;
+	uint32_t old = r->rsp_cons, have = prod - old;
 	char *dst = buf;
 
 	if (have > RING)
@@ -50,7 +50,11 @@ size_t xs_ring_take(struct xs_ring *r, void *buf, size_t n)
 		if (dst)
 			dst[i] = c;
 	}
-	__atomic_store_n(&r->sh->rsp_cons, r->rsp_cons, __ATOMIC_RELEASE);
+	__atomic_store_n(&r->sh->rsp_cons, r->rsp_cons, __ATOMIC_SEQ_CST);
+	/* It may have filled the ring before it could see that. */
+	prod = __atomic_load_n(&r->sh->rsp_prod, __ATOMIC_SEQ_CST);
+	if (prod - old >= RING)
+		r->was_full = true;
 	return n;
 }
 

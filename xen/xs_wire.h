@@ -18,6 +18,7 @@ struct xs_ring {
 	struct xenstore_domain_interface *sh;
 	uint32_t req_prod, rsp_cons; /* ours: never read back */
 	bool broken;                 /* the daemon's index made no sense */
+	bool was_full; /* the daemon may wait for room: notify and clear */
 };
 
 void xs_ring_init(struct xs_ring *, struct xenstore_domain_interface *);

@@ -53,9 +53,12 @@ void evtchn_unmask(evtchn_port_t port)
 	(void)port;
 }
 
+static unsigned notified;
+
 void evtchn_notify(evtchn_port_t port)
 {
-	(void)port;
+	assert_int_equal(port, 1);
+	notified++;
 }
 
 void log_write(enum log_level level, const char *fmt, ...)
@@ -218,6 +221,30 @@ static void test_read(void **state)
 	store("a/b", "", 0);
 	assert_int_equal(xs_read(NULL, "a", "b", buf, 8), 0);
 	assert_string_equal(buf, "");
+}
+
+/* Each event costs the daemon a turn: one for a request, none for a reply that
+ * left room, one when it may wait for room. */
+static void test_events(void **state)
+{
+	static char big[XENSTORE_RING_SIZE + 100];
+	char buf[sizeof(big) + 1];
+
+	(void)state;
+	store("a/b", "hello", 5);
+	notified = 0;
+	assert_int_equal(xs_read(NULL, "a", "b", buf, sizeof(buf)), 5);
+	assert_int_equal(notified, 1);
+	memset(big, 'x', sizeof(big));
+	store("a/b", big, sizeof(big));
+	notified = 0;
+	assert_int_equal(
+	    xs_read(NULL, "a", "b", buf, sizeof(buf)), sizeof(big));
+	assert_int_equal(notified, 2);
+	notified = 0;
+	buf[sizeof(buf) - 1] = '\0';
+	assert_int_equal(xs_write(NULL, "a", "b", buf), 0);
+	assert_in_range(notified, 2, 4);
 }
 
 static void test_numbers(void **state)
@@ -411,6 +438,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_read, setup),
+		cmocka_unit_test_setup(test_events, setup),
 		cmocka_unit_test_setup(test_numbers, setup),
 		cmocka_unit_test_setup(test_write, setup),
 		cmocka_unit_test_setup(test_long, setup),
