@@ -82,7 +82,9 @@ static int tx_one(struct vnet_txq *tq, struct pkt *p)
 	return vq_add(tq->vq, tq->seg, n, 0, p);
 }
 
-static unsigned tx_burst(struct vnet_txq *tq, struct pkt **pkts, unsigned n)
+/* Returns how many have been taken; (notify): the device must be told. */
+static unsigned tx_burst(
+    struct vnet_txq *tq, struct pkt **pkts, unsigned n, bool *notify)
 {
 	unsigned i;
 	int err;
@@ -96,7 +98,7 @@ static unsigned tx_burst(struct vnet_txq *tq, struct pkt **pkts, unsigned n)
 			pkt_free(pkts[i]);
 		}
 	}
-	vq_kick(tq->vq);
+	*notify |= vq_publish(tq->vq);
 	return i;
 }
 
@@ -105,17 +107,25 @@ unsigned vnet_tx(
 {
 	struct vnet *vn = nd->softc;
 	struct vnet_txq *tq = vn->tx[queue];
-	unsigned long flags = spin_lock_irqsave(&tq->lock);
 	const char *fault;
+	unsigned long flags;
 	unsigned done = 0;
+	bool notify = false;
 
+	preempt_disable();
+	flags = spin_lock_irqsave(&tq->lock);
 	do {
 		reclaim(tq);
-		done += tx_burst(tq, pkts + done, n - done);
+		done += tx_burst(tq, pkts + done, n - done, &notify);
 		tq->stopped = done < n;
 	} while (!tq->vq->fault && vq_arm_late(tq->vq));
 	fault = tq->vq->fault;
 	spin_unlock_irqrestore(&tq->lock, flags);
+	/* An exit to the hypervisor, which may send the packets before it
+	 * comes back: tx_irq() on another cpu must not spin meanwhile. */
+	if (notify)
+		vn->vd->tr->notify(tq->vq);
+	preempt_enable();
 	if (fault)
 		virtio_fail(vn->vd, fault);
 	return done;
