@@ -114,20 +114,30 @@ void mutex_lock(struct mutex *m)
 		lock_slow(m, self);
 }
 
+/*
+ * The wake-up, which may be an exit to the hypervisor, comes after the lock is
+ * free, or the woken thread spins for it.  By then it may be up already, even
+ * asleep again elsewhere: a stray wake-up does no harm.  Nor is it freed, as
+ * preemption is off: see rcu_quiescent().
+ */
 static NOINLINE void unlock_slow(struct mutex *m)
 {
-	unsigned long flags = spin_lock_irqsave(&m->lock);
-	struct waiter *w = list_first(&m->waiters, struct waiter, link);
-	struct thread *t = w ? w->thread : NULL;
+	unsigned long flags;
+	struct waiter *w;
+	struct thread *t;
 
+	preempt_disable();
+	flags = spin_lock_irqsave(&m->lock);
+	w = list_first(&m->waiters, struct waiter, link);
+	t = w ? w->thread : NULL;
 	if (w)
 		list_del(&w->link);
 	atomic_store_explicit(&m->owner,
 	    with_bit(NULL, !list_empty(&m->waiters)), memory_order_release);
-	/* False when it is up already: it will try again by itself. */
+	spin_unlock_irqrestore(&m->lock, flags);
 	if (t)
 		(void)thread_wake(t, 0);
-	spin_unlock_irqrestore(&m->lock, flags);
+	preempt_enable();
 }
 
 void mutex_unlock(struct mutex *m)
