@@ -10,6 +10,7 @@ export PATH=$PATH:/usr/sbin:/sbin
 
 say() { echo "osv: $*" >&2; }
 die() { echo "osv: $*" >&2; exit 1; }
+wrong() { echo "osv: $*" >&2; exit 2; } # what was typed
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; return; fi
