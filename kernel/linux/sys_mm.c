@@ -130,6 +130,8 @@ long sys_mmap(
 	at = ALIGN_DOWN(at, PAGE_SIZE);
 	if ((f & VM_FIXED) && at < USER_MIN)
 		return -EPERM;
+	if (!(flags & MAP_ANONYMOUS) && off > INT64_MAX - len)
+		return -EOVERFLOW;
 	if (!(flags & MAP_ANONYMOUS))
 		r = file_object(fd, prot, f, &obj);
 	else if (f & VM_SHARED)
