@@ -29,10 +29,10 @@ redis_case() {
 	"${in[@]}" "$osv" run redis --net "$net" --port "$port" "$@" >"$log" 2>"$log.err" </dev/null &
 	pid=$!
 	[ "$net" != tap ] || port=6379
-	if ! wait_for 120 "${in[@]}" redis-cli -h "$host" -p "$port" ping; then
-		kill $pid
+	if ! wait_for 60 "${in[@]}" redis-cli -h "$host" -p "$port" ping; then
+		kill $pid 2>/dev/null
 		wait $pid
-		not_ok "$name" "no answer to ping" "$log"
+		not_ok "$name" "no answer to ping" "$log.err"
 		return
 	fi
 	timeout 180 "${in[@]}" redis-benchmark -h "$host" -p "$port" -c "$clients" -n "${requests:-3000}" \
@@ -52,6 +52,9 @@ redis_case() {
 	fi
 }
 
+# Here, since the namespace has no way to the package archive.
+"$osv" image --app redis "$WORK/redis.erofs" 2>"$WORK/redis.image" ||
+	not_ok apps/redis "its image cannot be made" "$WORK/redis.image"
 if ! netns_up; then
 	not_ok apps/redis "cannot make a network namespace"
 else
