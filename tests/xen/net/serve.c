@@ -3,6 +3,7 @@
  * "QUIT": end.  Else: echo.  */
 
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,8 @@ int main(void)
 	};
 	int s = socket(AF_INET6, SOCK_STREAM, 0);
 
+	/* A connection that ends with its device is not the end. */
+	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (bind(s, (void *)&a, sizeof(a)) || listen(s, 16)) {
 		perror("listen");
