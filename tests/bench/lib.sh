@@ -1,0 +1,39 @@
+# For the benchmarks: a Linux to compare with.  Sourced.
+# shellcheck shell=bash
+# environment: OSV_ELF, the kernel; WORK, a folder for what is made.
+: "${OSV_ELF:?the kernel}" "${WORK:?a folder for what is made}"
+mkdir -p "$WORK"
+
+# fetch_linux: Debian's cloud kernel, unpacked beside WORK, not installed; sets
+# vmlinuz.  An empty system's state makes apt-get fetch what is installed here.
+fetch_linux() {
+	local dir
+	dir=$(dirname "$WORK")/linux
+	if ! ls "$dir"/boot/vmlinuz-* >/dev/null 2>&1; then
+		mkdir -p "$dir/debs/partial"
+		: >"$dir/status"
+		echo "bench: downloading Debian's cloud kernel, once" >&2
+		apt-get -qq -y -o "Dir::State::status=$dir/status" \
+			-o "Dir::Cache::archives=$dir/debs" -o Debug::NoLocking=1 \
+			-o APT::Sandbox::User=root -o APT::Install-Recommends=0 \
+			install --download-only linux-image-cloud-amd64 >&2
+		dpkg-deb -x "$dir"/debs/linux-image-6*cloud*.deb "$dir"
+	fi
+	vmlinuz=$(ls "$dir"/boot/vmlinuz-* | tail -1)
+}
+
+# pack ROOT OUT: a cpio archive of a folder.
+pack() {
+	(cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet) >"$2"
+}
+
+# machine KERNEL IMAGE CMDLINE QEMU-ARGUMENT...: the console without carriage
+# returns, until the machine is switched off.
+machine() {
+	local kernel=$1 image=$2 cmdline=$3
+	shift 3
+	timeout "${MACHINE_LIMIT:-300}" qemu-system-x86_64 -cpu max -M q35 \
+		-nodefaults -no-user-config -display none -no-reboot -serial stdio \
+		-kernel "$kernel" -initrd "$image" -append "$cmdline" "$@" \
+		</dev/null | tr -d '\r'
+}
