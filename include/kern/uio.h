@@ -16,21 +16,38 @@ struct uio_vec {
 };
 
 struct uio {
-	const struct uio_vec *vec; /* a checked copy: never the program's */
-	unsigned n;
-	size_t skip; /* consumed of vec[0] */
-	size_t left; /* bytes in all */
-	bool user;   /* base is the program's */
+	char *base;                 /* the current buffer: what is left of it */
+	size_t len;                 /* of that; 0 only at the end of all */
+	size_t left;                /* bytes in all */
+	const struct uio_vec *next; /* a checked copy: never the program's */
+	unsigned n;                 /* how many buffers are there */
+	bool user;                  /* they are the program's */
 };
 
-/* One buffer.  (v) must live as long as (u). */
-void uio_init(
-    struct uio *u, struct uio_vec *v, void *base, size_t len, bool user);
+/* What one call moves at most, as Linux has it. */
+#define UIO_MAX_BYTES (0x7ffffffful & ~0xffful)
+
+/* One buffer. */
+static inline void uio_init(struct uio *u, void *base, size_t len, bool user)
+{
+	u->base = base;
+	u->len = u->left = len < UIO_MAX_BYTES ? len : UIO_MAX_BYTES;
+	u->next = NULL;
+	u->n = 0;
+	u->user = user;
+}
+
+/* (n) of them, which must live as long as (u); their sum is in bounds. */
+void uio_init_vec(
+    struct uio *u, const struct uio_vec *vec, unsigned n, bool user);
 
 /* Copy the array of (n) struct iovec at (user_iov) to (vec), which has room
  * for (n), and check it: -EFAULT, -EINVAL. */
 int uio_import(
     struct uio *u, struct uio_vec *vec, const void *user_iov, unsigned n);
+
+/* The next (n) bytes, which are there, have been moved in another way. */
+void uio_skip(struct uio *u, size_t n);
 
 /*
  * Copy up to (n) bytes, advance; returns the bytes copied (short at the end),

@@ -126,11 +126,10 @@ long file_read_at(struct file *f, void *buf, size_t n, uint64_t off)
 	if (!f->ops->read)
 		return -EINVAL;
 	while (done < n) {
-		struct uio_vec v;
 		struct uio u;
 		long r;
 
-		uio_init(&u, &v, (char *)buf + done, n - done, false);
+		uio_init(&u, (char *)buf + done, n - done, false);
 		r = f->ops->read(f, &u, &off);
 		if (r < 0)
 			return done > 0 ? (long)done : r;

@@ -10,19 +10,48 @@
 #include "kern/num.h"
 #include "kern/string.h"
 
-/* What one call moves at most, as Linux has it. */
-#define UIO_MAX_BYTES (0x7ffffffful & ~(PAGE_SIZE - 1))
-
-void uio_init(
-    struct uio *u, struct uio_vec *v, void *base, size_t len, bool user)
+/* Past the current buffer, of which nothing is left, and empty ones. */
+static void uio_next(struct uio *u)
 {
-	v->base = base;
-	v->len = MIN(len, UIO_MAX_BYTES);
-	u->vec = v;
-	u->n = 1;
-	u->skip = 0;
-	u->left = v->len;
+	while (u->len == 0 && u->n > 0) {
+		u->base = u->next->base;
+		u->len = u->next->len;
+		u->next++;
+		u->n--;
+	}
+}
+
+void uio_init_vec(
+    struct uio *u, const struct uio_vec *vec, unsigned n, bool user)
+{
+	u->base = NULL;
+	u->len = u->left = 0;
+	for (unsigned i = 0; i < n; i++)
+		u->left += vec[i].len;
+	u->next = vec;
+	u->n = n;
 	u->user = user;
+	uio_next(u);
+}
+
+/* (n) bytes of the current buffer have been moved. */
+static inline void uio_advance(struct uio *u, size_t n)
+{
+	u->base += n;
+	u->len -= n;
+	u->left -= n;
+	if (u->len == 0)
+		uio_next(u);
+}
+
+void uio_skip(struct uio *u, size_t n)
+{
+	while (n > 0) {
+		size_t part = MIN(n, u->len);
+
+		uio_advance(u, part);
+		n -= part;
+	}
 }
 
 int uio_import(
@@ -44,11 +73,7 @@ int uio_import(
 		vec[i].len = MIN(vec[i].len, UIO_MAX_BYTES - total);
 		total += vec[i].len;
 	}
-	u->vec = vec;
-	u->n = n;
-	u->skip = 0;
-	u->left = total;
-	u->user = true;
+	uio_init_vec(u, vec, n, true);
 	return 0;
 }
 
@@ -94,28 +119,15 @@ static size_t uio_move_partial(
 	return done;
 }
 
-static void uio_advance(struct uio *u, size_t n)
-{
-	u->left -= n;
-	u->skip += n;
-	while (u->n > 0 && u->skip >= u->vec->len) {
-		u->skip -= u->vec->len;
-		u->vec++;
-		u->n--;
-	}
-}
-
-static long uio_run(struct uio *u, enum uio_op op, char *buf, size_t n)
+static NOINLINE long uio_run(struct uio *u, enum uio_op op, char *buf, size_t n)
 {
 	size_t done = 0;
 
 	while (done < n && u->left > 0) {
-		size_t part, moved;
+		size_t part = MIN(u->len, n - done);
+		size_t moved = uio_move_partial(
+		    u, op, u->base, buf ? buf + done : NULL, part);
 
-		uio_advance(u, 0); /* past empty buffers */
-		part = MIN(u->vec->len - u->skip, n - done);
-		moved = uio_move_partial(u, op, (char *)u->vec->base + u->skip,
-		    buf ? buf + done : NULL, part);
 		done += moved;
 		uio_advance(u, moved);
 		if (moved < part)
@@ -124,14 +136,25 @@ static long uio_run(struct uio *u, enum uio_op op, char *buf, size_t n)
 	return (long)done;
 }
 
+/* Most copies are in one buffer of the program's, and do not fault. */
 long uio_put(struct uio *u, const void *src, size_t n)
 {
+	if (likely(u->user && n <= u->len) &&
+	    likely(copy_to_user(u->base, src, n) == 0)) {
+		uio_advance(u, n);
+		return (long)n;
+	}
 	/* The bytes are only read: uio_run() serves both directions. */
 	return uio_run(u, UIO_PUT, (char *)(uintptr_t)src, n);
 }
 
 long uio_get(struct uio *u, void *dst, size_t n)
 {
+	if (likely(u->user && n <= u->len) &&
+	    likely(copy_from_user(dst, u->base, n) == 0)) {
+		uio_advance(u, n);
+		return (long)n;
+	}
 	return uio_run(u, UIO_GET, dst, n);
 }
 

@@ -87,7 +87,6 @@ static long io_buffer(
     int fd, io_dir dir, void *buf, size_t n, const int64_t *off)
 {
 	struct file *f = fd_get(fd);
-	struct uio_vec v;
 	struct uio u;
 	long r;
 
@@ -98,7 +97,7 @@ static long io_buffer(
 	else if (!user_range_ok(buf, n))
 		r = -EFAULT;
 	else {
-		uio_init(&u, &v, buf, n, true);
+		uio_init(&u, buf, n, true);
 		r = dir(f, &u, off);
 	}
 	file_put(f);

@@ -26,7 +26,6 @@ long sys_sendto(
     int fd, const void *buf, size_t n, int flags, const void *addr, int addrlen)
 {
 	struct sockaddr_any name;
-	struct uio_vec v;
 	struct uio u;
 	struct sock_msg m = { .uio = &u, .flags = flags };
 	struct file *f;
@@ -38,7 +37,7 @@ long sys_sendto(
 		return err;
 	n = MIN(n, TRANSFER_MAX);
 	r = user_range_ok(buf, n) ? 0 : -EFAULT;
-	uio_init(&u, &v, (void *)(uintptr_t)buf, n, true);
+	uio_init(&u, (void *)(uintptr_t)buf, n, true);
 	if (!r && addr) {
 		r = sockaddr_import(&name, addr, addrlen);
 		m.name = &name;
@@ -54,7 +53,6 @@ long sys_recvfrom(
     int fd, void *buf, size_t n, int flags, void *addr, int *addrlen)
 {
 	struct sockaddr_any name = { 0 };
-	struct uio_vec v;
 	struct uio u;
 	struct sock_msg m = { .uio = &u, .flags = flags };
 	struct file *f;
@@ -65,7 +63,7 @@ long sys_recvfrom(
 	if (!s)
 		return err;
 	n = MIN(n, TRANSFER_MAX);
-	uio_init(&u, &v, buf, n, true);
+	uio_init(&u, buf, n, true);
 	if (addr) {
 		m.name = &name;
 		m.namelen = sizeof(name);

@@ -33,11 +33,10 @@ struct copy_end {
 
 static long copy_read(struct copy_end *e, void *buf, size_t n)
 {
-	struct uio_vec v;
 	struct uio u;
 	long r;
 
-	uio_init(&u, &v, buf, n, false);
+	uio_init(&u, buf, n, false);
 	r = io_read(e->f, &u, e->at);
 	if (r > 0 && e->at)
 		*e->at += r;
@@ -46,12 +45,11 @@ static long copy_read(struct copy_end *e, void *buf, size_t n)
 
 static long copy_write(struct copy_end *e, const void *buf, size_t n)
 {
-	struct uio_vec v;
 	struct uio u;
 	long r;
 
 	/* The bytes are only read. */
-	uio_init(&u, &v, (void *)(uintptr_t)buf, n, false);
+	uio_init(&u, (void *)(uintptr_t)buf, n, false);
 	r = io_write(e->f, &u, e->at);
 	if (r > 0 && e->at)
 		*e->at += r;

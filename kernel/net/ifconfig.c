@@ -254,7 +254,6 @@ static void write_resolv(void)
 	char text[256];
 	size_t n = resolv_text(text, sizeof(text));
 	struct file *f;
-	struct uio_vec v;
 	struct uio u;
 	uint64_t off = 0;
 	int err;
@@ -267,7 +266,7 @@ static void write_resolv(void)
 		log_info("%s: cannot be written: error %d", RESOLV, -err);
 		return;
 	}
-	uio_init(&u, &v, text, n, false);
+	uio_init(&u, text, n, false);
 	if (f->ops->write && f->ops->write(f, &u, &off) < 0)
 		log_info("%s: write error", RESOLV);
 	file_put(f);

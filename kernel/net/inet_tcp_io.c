@@ -578,17 +578,6 @@ static int tx_wait(
 	return err;
 }
 
-static void uio_skip(struct uio *u, size_t n)
-{
-	u->left -= n;
-	u->skip += n;
-	while (u->n && u->skip >= u->vec->len) {
-		u->skip -= u->vec->len;
-		u->vec++;
-		u->n--;
-	}
-}
-
 static long tx_loop(struct inet_sock *s, struct sock_msg *m)
 {
 	uint64_t deadline = inet_deadline(s->opt.sndtimeo);

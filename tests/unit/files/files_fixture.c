@@ -185,21 +185,19 @@ int fd_of(struct file *f)
 
 long file_read_some(struct file *f, void *buf, size_t n)
 {
-	struct uio_vec v;
 	struct uio u;
 	uint64_t off = 0;
 
-	uio_init(&u, &v, buf, n, false);
+	uio_init(&u, buf, n, false);
 	return f->ops->read(f, &u, &off);
 }
 
 long file_write_some(struct file *f, const void *buf, size_t n)
 {
-	struct uio_vec v;
 	struct uio u;
 	uint64_t off = 0;
 
-	uio_init(&u, &v, (void *)(uintptr_t)buf, n, false);
+	uio_init(&u, (void *)(uintptr_t)buf, n, false);
 	return f->ops->write(f, &u, &off);
 }
 

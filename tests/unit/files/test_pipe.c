@@ -194,7 +194,6 @@ static void size_changes_with_bytes_inside(void **state)
 static void a_fault_at_a_page_leaks_nothing(void **state)
 {
 	static char big[65536];
-	struct uio_vec v;
 	struct uio u;
 	uint64_t off = 0;
 
@@ -202,13 +201,13 @@ static void a_fault_at_a_page_leaks_nothing(void **state)
 	open_pipe(O_NONBLOCK);
 	assert_int_equal(file_write_some(wr, big, 4096), 4096);
 	fake_user_fault(big, sizeof(big));
-	uio_init(&u, &v, big, 10, true);
+	uio_init(&u, big, 10, true);
 	assert_int_equal(wr->ops->write(wr, &u, &off), -EFAULT);
 	assert_int_equal(file_read_some(rd, big, 4096), 4096);
-	uio_init(&u, &v, big, 10, true);
+	uio_init(&u, big, 10, true);
 	assert_int_equal(rd->ops->read(rd, &u, &off), -EAGAIN);
 	assert_int_equal(file_write_some(wr, "x", 1), 1);
-	uio_init(&u, &v, big, 10, true);
+	uio_init(&u, big, 10, true);
 	assert_int_equal(rd->ops->read(rd, &u, &off), -EFAULT);
 	fake_user_fault(NULL, 0);
 	assert_int_equal(file_read_some(rd, big, 10), 1);

@@ -8,9 +8,10 @@ static void put_runs_over_all_vectors(void **state)
 {
 	char a[3], b[1], c[8];
 	struct uio_vec v[4] = { { a, 3 }, { b, 0 }, { b, 1 }, { c, 8 } };
-	struct uio u = { .vec = v, .n = 4, .left = 12 };
+	struct uio u;
 
 	(void)state;
+	uio_init_vec(&u, v, 4, false);
 	assert_int_equal(uio_put(&u, "abcdef", 6), 6);
 	assert_memory_equal(a, "abc", 3);
 	assert_memory_equal(b, "d", 1);
@@ -26,9 +27,10 @@ static void get_and_zero_move_the_same_way(void **state)
 {
 	char a[4] = "abc", b[4] = "def", out[8];
 	struct uio_vec v[2] = { { a, 4 }, { b, 4 } };
-	struct uio u = { .vec = v, .n = 2, .left = 8 };
+	struct uio u;
 
 	(void)state;
+	uio_init_vec(&u, v, 2, false);
 	assert_int_equal(uio_get(&u, out, 6), 6);
 	assert_memory_equal(out, "abc\0de", 6);
 	assert_int_equal(uio_zero(&u, 1), 1);
@@ -41,14 +43,13 @@ static void fault_ends_the_copy_at_its_page(void **state)
 {
 	char *mem = aligned_alloc(PAGE_SIZE, 3 * PAGE_SIZE);
 	char src[3 * PAGE_SIZE];
-	struct uio_vec v;
 	struct uio u;
 
 	(void)state;
 	memset(src, 'x', sizeof(src));
 	memset(mem, 0, 3 * PAGE_SIZE);
 	fake_user_fault(mem + PAGE_SIZE, PAGE_SIZE);
-	uio_init(&u, &v, mem + 100, 2 * PAGE_SIZE, true);
+	uio_init(&u, mem + 100, 2 * PAGE_SIZE, true);
 	assert_int_equal(uio_put(&u, src, sizeof(src)), (long)PAGE_SIZE - 100);
 	assert_int_equal(mem[PAGE_SIZE - 1], 'x');
 	assert_int_equal(mem[PAGE_SIZE], 0);
@@ -96,8 +97,27 @@ static void import_clips_the_total(void **state)
 	assert_int_equal(u.left, 0x7ffff000);
 	assert_int_equal(v[1].len, 1);
 	assert_int_equal(v[2].len, 0);
-	uio_init(&u, v, (void *)0x10000, (size_t)1 << 40, true);
+	uio_init(&u, (void *)0x10000, (size_t)1 << 40, true);
 	assert_int_equal(u.left, 0x7ffff000);
+}
+
+static void skip_leaves_the_rest(void **state)
+{
+	char a[3] = "abc", b[4] = "defg", out[8];
+	struct uio_vec v[4] = { { a, 0 }, { a, 3 }, { b, 0 }, { b, 4 } };
+	struct uio u;
+
+	(void)state;
+	uio_init_vec(&u, v, 4, true);
+	uio_skip(&u, 0);
+	assert_int_equal(u.len, 3);
+	uio_skip(&u, 3);
+	assert_ptr_equal(u.base, b);
+	uio_skip(&u, 2);
+	assert_int_equal(uio_get(&u, out, 8), 2);
+	assert_memory_equal(out, "fg", 2);
+	assert_int_equal(u.left, 0);
+	assert_int_equal(u.len, 0);
 }
 
 int main(void)
@@ -107,6 +127,7 @@ int main(void)
 		FILES_TEST(get_and_zero_move_the_same_way),
 		FILES_TEST(fault_ends_the_copy_at_its_page),
 		FILES_TEST(import_checks_the_array),
+		FILES_TEST(skip_leaves_the_rest),
 		FILES_TEST(import_clips_the_total),
 	};
 

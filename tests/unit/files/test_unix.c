@@ -75,10 +75,9 @@ static void drop_pair(void)
 static long move(struct socket *s, const void *buf, size_t n, int flags,
     size_t control_len, bool send)
 {
-	struct uio_vec v;
 	struct uio u;
 
-	uio_init(&u, &v, (void *)(uintptr_t)buf, n, false);
+	uio_init(&u, (void *)(uintptr_t)buf, n, false);
 	msg = (struct sock_msg){ .uio = &u,
 		.flags = flags,
 		.control = control_len ? control : NULL,

@@ -18,10 +18,9 @@ static struct file *open_file(const char *path, int flags)
 
 static long put_at(struct file *f, const void *p, size_t n, uint64_t off)
 {
-	struct uio_vec v;
 	struct uio u;
 
-	uio_init(&u, &v, (void *)(uintptr_t)p, n, false);
+	uio_init(&u, (void *)(uintptr_t)p, n, false);
 	return f->ops->write(f, &u, &off);
 }
 

@@ -57,7 +57,6 @@ static int overlay_setup(void **state)
 
 static int put(const char *path, int flags, const char *text)
 {
-	struct uio_vec v;
 	struct file *f;
 	struct uio u;
 	char buf[100];
@@ -67,7 +66,7 @@ static int put(const char *path, int flags, const char *text)
 	if (err)
 		return err;
 	strcpy(buf, text);
-	uio_init(&u, &v, buf, strlen(buf), false);
+	uio_init(&u, buf, strlen(buf), false);
 	n = f->ops->write(f, &u, &f->pos);
 	file_put(f);
 	return n == (long)strlen(text) ? 0 : -1;

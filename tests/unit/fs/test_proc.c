@@ -239,7 +239,6 @@ static void test_long_text(void **state)
 
 static int put(const char *path, const char *text)
 {
-	struct uio_vec v;
 	struct uio u;
 	struct file *f;
 	uint64_t off = 0;
@@ -250,7 +249,7 @@ static int put(const char *path, const char *text)
 	if (err)
 		return err;
 	snprintf(buf, sizeof(buf), "%s", text);
-	uio_init(&u, &v, buf, strlen(buf), false);
+	uio_init(&u, buf, strlen(buf), false);
 	n = f->ops->write(f, &u, &off);
 	file_put(f);
 	return (int)n;
