@@ -12,6 +12,8 @@
 #define CHECK(name, type, field) \
 	_Static_assert(name == offsetof(type, field), #name)
 
+_Static_assert(COPY_USER_MAX == USER_MAX, "COPY_USER_MAX");
+
 CHECK(CPU_SELF, struct cpu, self);
 CHECK(CPU_KSTACK_TOP, struct cpu, kstack_top);
 CHECK(CPU_SCRATCH, struct cpu, scratch);

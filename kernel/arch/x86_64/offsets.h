@@ -21,6 +21,8 @@
 #define KERNEL_BASE 0xffffffff80000000
 #endif
 
+#define COPY_USER_MAX 0x7ffffffff000 /* USER_MAX */
+
 /* struct cpu */
 #define CPU_SELF       0
 #define CPU_KSTACK_TOP 8

@@ -1,4 +1,4 @@
-/* The program's memory, for the rest of the kernel; see also usercopy.S. */
+/* The program's memory, for the rest of the kernel; copying: usercopy.S. */
 
 #include "kern/compiler.h"
 #include "kern/errno.h"
@@ -8,22 +8,7 @@
 #include "arch_int.h"
 #include "extable.h"
 
-size_t user_copy(void *dst, const void *src, size_t n);
 size_t user_clear(void *dst, size_t n);
-
-int copy_from_user(void *dst, const void *user_src, size_t n)
-{
-	if (!user_range_ok(user_src, n) || user_copy(dst, user_src, n))
-		return -EFAULT;
-	return 0;
-}
-
-int copy_to_user(void *user_dst, const void *src, size_t n)
-{
-	if (!user_range_ok(user_dst, n) || user_copy(user_dst, src, n))
-		return -EFAULT;
-	return 0;
-}
 
 int clear_user(void *user_dst, size_t n)
 {
