@@ -31,6 +31,8 @@ struct file_ops {
 	long (*write)(struct file *, struct uio *, uint64_t *off); /* -EINVAL */
 	/* Without it lseek and pread answer -ESPIPE. */
 	int64_t (*seek)(struct file *, int64_t off, int whence);
+	/* There is a seek(), and the position means nothing: no lock. */
+	bool no_position;
 	long (*ioctl)(
 	    struct file *, unsigned req, unsigned long arg); /* -ENOTTY */
 	/* Events ready now (EPOLLIN...); registers (pe) first. */
@@ -72,19 +74,28 @@ struct file *file_new(const struct file_ops *, uint32_t flags, void *priv);
 void file_get(struct file *);
 void file_put(struct file *);
 
+static inline uint32_t file_flags(const struct file *f)
+{
+	return atomic_load_explicit(&f->flags, memory_order_relaxed);
+}
+
 static inline bool file_readable(const struct file *f)
 {
-	return ((f->flags + 1) & 1) && !(f->flags & O_PATH);
+	uint32_t flags = file_flags(f);
+
+	return ((flags + 1) & 1) && !(flags & O_PATH);
 }
 
 static inline bool file_writable(const struct file *f)
 {
-	return ((f->flags + 1) & 2) && !(f->flags & O_PATH);
+	uint32_t flags = file_flags(f);
+
+	return ((flags + 1) & 2) && !(flags & O_PATH);
 }
 
 static inline bool file_nonblock(const struct file *f)
 {
-	return f->flags & O_NONBLOCK;
+	return file_flags(f) & O_NONBLOCK;
 }
 
 /* fstat(2). */
@@ -101,12 +112,31 @@ struct fdtable *fdtable_create(void);
 struct fdtable *fdtable_copy(struct fdtable *); /* NULL: no memory */
 void fdtable_get(struct fdtable *);
 void fdtable_put(struct fdtable *);
+/* A thread makes calls on it from now on, and no more.  While only one does,
+ * fd_borrow() takes no reference. */
+void fdtable_join(struct fdtable *);
+void fdtable_leave(struct fdtable *);
 
 #define FD_MAX_DEFAULT 1024 /* RLIMIT_NOFILE, soft */
 #define FD_MAX_LIMIT   (1u << 20)
 
 /* With a reference; NULL: -EBADF. */
 struct file *fd_get(int fd);
+/*
+ * For the length of one call that neither closes nor replaces a descriptor:
+ * with a reference only when another thread could.  file NULL: -EBADF, and
+ * nothing to give back.
+ */
+struct fd_ref {
+	struct file *file;
+	bool counted;
+};
+struct fd_ref fd_borrow(int fd);
+static inline void fd_return(struct fd_ref r)
+{
+	if (r.counted)
+		file_put(r.file);
+}
 /* Takes over the reference.  The lowest free descriptor from (from) on, or
  * -EMFILE (the file is still the caller's). */
 int fd_install(struct file *, bool cloexec, int from);

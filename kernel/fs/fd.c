@@ -24,6 +24,7 @@ struct fd_array {
 struct fdtable {
 	struct mutex lock;
 	_Atomic unsigned refs;
+	_Atomic unsigned users; /* threads whose calls use it */
 	_Atomic unsigned limit;
 	unsigned lowest; /* no free descriptor below */
 	struct fd_array *array;
@@ -174,6 +175,22 @@ static struct file *fd_load(struct fdtable *t, unsigned fd)
 struct file *fd_get(int fd)
 {
 	return fd < 0 ? NULL : fd_load(thread_self()->files, (unsigned)fd);
+}
+
+/* The only user finds nobody changing the table under it. */
+struct fd_ref fd_borrow(int fd)
+{
+	struct fdtable *t = thread_self()->files;
+	struct fd_array *a = t->array;
+
+	if (unlikely(
+		atomic_load_explicit(&t->users, memory_order_acquire) > 1)) {
+		struct file *f = fd_get(fd);
+
+		return (struct fd_ref){ f, f != NULL };
+	}
+	return (
+	    struct fd_ref){ (unsigned)fd < a->n ? a->slot[fd] : NULL, false };
 }
 
 int fd_install(struct file *f, bool cloexec, int from)
@@ -367,6 +384,17 @@ struct fdtable *fdtable_copy(struct fdtable *from)
 void fdtable_get(struct fdtable *t)
 {
 	atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+}
+
+void fdtable_join(struct fdtable *t)
+{
+	atomic_fetch_add_explicit(&t->users, 1, memory_order_relaxed);
+}
+
+/* Release: what the leaving thread did to the table is seen by the last. */
+void fdtable_leave(struct fdtable *t)
+{
+	atomic_fetch_sub_explicit(&t->users, 1, memory_order_release);
 }
 
 void fdtable_put(struct fdtable *t)

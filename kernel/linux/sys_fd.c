@@ -239,14 +239,14 @@ long sys_ioctl(int fd, unsigned req, unsigned long arg)
 
 long sys_fstat(int fd, void *user_st)
 {
-	struct file *f = fd_get(fd);
+	struct fd_ref ref = fd_borrow(fd);
 	struct stat st;
 	int r;
 
-	if (!f)
+	if (!ref.file)
 		return -EBADF;
-	r = file_stat(f, &st);
-	file_put(f);
+	r = file_stat(ref.file, &st);
+	fd_return(ref);
 	if (r == 0 && copy_to_user(user_st, &st, sizeof(st)))
 		r = -EFAULT;
 	return r;

@@ -42,105 +42,118 @@ void io_vec_free(struct iov_buf *b)
 
 typedef long (*io_fn)(struct file *, struct uio *, uint64_t *);
 
-static long io_at(struct file *f, io_fn fn, struct uio *u, const int64_t *off)
+/* On what has a position: there, which is locked, or at (off). */
+static NOINLINE long io_at(
+    struct file *f, io_fn fn, struct uio *u, const int64_t *off)
 {
-	uint64_t at = 0;
+	uint64_t at;
 	long r;
 
 	if (off) {
-		if (*off < 0)
-			return -EINVAL;
-		if (!f->ops->seek)
-			return -ESPIPE;
 		at = (uint64_t)*off;
-		return fn(f, u, &at);
+		return *off < 0 ? -EINVAL : fn(f, u, &at);
 	}
-	if (!f->ops->seek)
-		return fn(f, u, &at);
 	mutex_lock(&f->pos_lock);
 	r = fn(f, u, &f->pos);
 	mutex_unlock(&f->pos_lock);
 	return r;
 }
 
+static inline long io_run(
+    struct file *f, io_fn fn, struct uio *u, const int64_t *off)
+{
+	uint64_t none = 0;
+
+	if (!fn)
+		return -EINVAL;
+	if (f->ops->seek && (off || !f->ops->no_position))
+		return io_at(f, fn, u, off);
+	if (off)
+		return *off < 0 ? -EINVAL : -ESPIPE;
+	return fn(f, u, &none);
+}
+
+static inline long io_read_in(struct file *f, struct uio *u, const int64_t *off)
+{
+	return file_readable(f) ? io_run(f, f->ops->read, u, off) : -EBADF;
+}
+
+static inline long io_write_in(
+    struct file *f, struct uio *u, const int64_t *off)
+{
+	return file_writable(f) ? io_run(f, f->ops->write, u, off) : -EBADF;
+}
+
 long io_read(struct file *f, struct uio *u, const int64_t *off)
 {
-	if (!file_readable(f))
-		return -EBADF;
-	if (!f->ops->read)
-		return -EINVAL;
-	return io_at(f, f->ops->read, u, off);
+	return io_read_in(f, u, off);
 }
 
 long io_write(struct file *f, struct uio *u, const int64_t *off)
 {
-	if (!file_writable(f))
-		return -EBADF;
-	if (!f->ops->write)
-		return -EINVAL;
-	return io_at(f, f->ops->write, u, off);
+	return io_write_in(f, u, off);
 }
 
 typedef long (*io_dir)(struct file *, struct uio *, const int64_t *);
 
-static long io_buffer(
+static inline long io_buffer(
     int fd, io_dir dir, void *buf, size_t n, const int64_t *off)
 {
-	struct file *f = fd_get(fd);
+	struct fd_ref ref = fd_borrow(fd);
 	struct uio u;
 	long r;
 
-	if (!f)
+	if (unlikely(!ref.file))
 		return -EBADF;
-	if ((long)n < 0)
+	if (unlikely((long)n < 0))
 		r = -EINVAL;
-	else if (!user_range_ok(buf, n))
+	else if (unlikely(!user_range_ok(buf, n)))
 		r = -EFAULT;
 	else {
 		uio_init(&u, buf, n, true);
-		r = dir(f, &u, off);
+		r = dir(ref.file, &u, off);
 	}
-	file_put(f);
+	fd_return(ref);
 	return r;
 }
 
 static long io_vector(
     int fd, io_dir dir, const void *iov, unsigned long n, const int64_t *off)
 {
-	struct file *f = fd_get(fd);
+	struct fd_ref ref = fd_borrow(fd);
 	struct iov_buf b;
 	struct uio u;
 	long r;
 
-	if (!f)
+	if (!ref.file)
 		return -EBADF;
 	r = io_vec_import(&b, &u, iov, n);
 	if (r == 0) {
-		r = dir(f, &u, off);
+		r = dir(ref.file, &u, off);
 		io_vec_free(&b);
 	}
-	file_put(f);
+	fd_return(ref);
 	return r;
 }
 
 long sys_read(int fd, void *buf, size_t n)
 {
-	return io_buffer(fd, io_read, buf, n, NULL);
+	return io_buffer(fd, io_read_in, buf, n, NULL);
 }
 
 long sys_write(int fd, const void *buf, size_t n)
 {
-	return io_buffer(fd, io_write, (void *)(uintptr_t)buf, n, NULL);
+	return io_buffer(fd, io_write_in, (void *)(uintptr_t)buf, n, NULL);
 }
 
 long sys_pread64(int fd, void *buf, size_t n, int64_t off)
 {
-	return io_buffer(fd, io_read, buf, n, &off);
+	return io_buffer(fd, io_read_in, buf, n, &off);
 }
 
 long sys_pwrite64(int fd, const void *buf, size_t n, int64_t off)
 {
-	return io_buffer(fd, io_write, (void *)(uintptr_t)buf, n, &off);
+	return io_buffer(fd, io_write_in, (void *)(uintptr_t)buf, n, &off);
 }
 
 long sys_readv(int fd, const void *iov, unsigned long n)
@@ -212,12 +225,13 @@ long sys_close_range(unsigned first, unsigned last, unsigned flags)
 
 long sys_lseek(int fd, int64_t off, int whence)
 {
-	struct file *f = fd_get(fd);
+	struct fd_ref ref = fd_borrow(fd);
+	struct file *f = ref.file;
 	int64_t r = -ESPIPE;
 
 	if (!f)
 		return -EBADF;
-	if (f->flags & O_PATH) {
+	if (file_flags(f) & O_PATH) {
 		r = -EBADF;
 	} else if ((unsigned)whence > SEEK_HOLE) {
 		r = -EINVAL;
@@ -226,6 +240,6 @@ long sys_lseek(int fd, int64_t off, int whence)
 		r = f->ops->seek(f, off, whence);
 		mutex_unlock(&f->pos_lock);
 	}
-	file_put(f);
+	fd_return(ref);
 	return r;
 }

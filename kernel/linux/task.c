@@ -66,6 +66,7 @@ static int attach_thread(struct task *t, const char *name)
 	}
 	th->vm = t->proc->vm;
 	th->files = t->proc->files;
+	fdtable_join(th->files);
 	th->task = t;
 	t->thread = th;
 	return 0;
@@ -113,6 +114,7 @@ void task_destroy_unstarted(struct task *t)
 		p->ntask--;
 	}
 	spin_unlock_irqrestore(&p->lock, flags);
+	fdtable_leave(p->files);
 	t->thread->task = NULL;
 	thread_put(t->thread);
 	kfree(t);
@@ -132,6 +134,7 @@ bool task_leave(struct task *t)
 	spin_unlock_irqrestore(&p->lock, flags);
 	if (last)
 		return true;
+	fdtable_leave(p->files);
 	signal_task_gone(t);
 	atomic_fetch_add(&p->dead_cpu_time, thread_cpu_time(t->thread));
 	t->thread->task = NULL;

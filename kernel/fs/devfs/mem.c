@@ -117,6 +117,7 @@ static const struct file_ops mem_null_ops = {
 	.read = mem_read_nothing,
 	.write = mem_write_all,
 	.seek = mem_seek,
+	.no_position = true,
 	.release = mem_release,
 };
 
@@ -124,6 +125,7 @@ static const struct file_ops mem_zero_ops = {
 	.read = mem_read_zero,
 	.write = mem_write_all,
 	.seek = mem_seek,
+	.no_position = true,
 	.mmap = mem_mmap_zero,
 	.release = mem_release,
 };
@@ -132,6 +134,7 @@ static const struct file_ops mem_full_ops = {
 	.read = mem_read_zero,
 	.write = mem_write_full,
 	.seek = mem_seek,
+	.no_position = true,
 	.release = mem_release,
 };
 
@@ -153,6 +156,7 @@ static const struct file_ops mem_random_ops = {
 	.read = mem_read_random,
 	.write = mem_write_random,
 	.seek = mem_seek,
+	.no_position = true,
 	.ioctl = mem_ioctl_random,
 	.release = mem_release,
 };

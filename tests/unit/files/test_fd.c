@@ -171,6 +171,41 @@ static void copy_has_the_same(void **state)
 	drop(&files[3]);
 }
 
+/* Alone, a thread needs no reference; with a second one it does, and has the
+ * file for as long as it wants. */
+static void a_borrowed_file_outlives_another_close(void **state)
+{
+	struct fdtable *t = thread_self()->files;
+	struct fd_ref r;
+
+	(void)state;
+	four_files();
+	fd_of(files[0].file);
+	fdtable_join(t);
+	r = fd_borrow(0);
+	assert_ptr_equal(r.file, files[0].file);
+	assert_int_equal(files[0].file->refs, 1);
+	fd_return(r);
+	assert_null(fd_borrow(1).file);
+	assert_null(fd_borrow(-1).file);
+	assert_null(fd_borrow(1 << 30).file);
+
+	fdtable_join(t);
+	assert_null(fd_borrow(1).file);
+	assert_null(fd_borrow(-1).file);
+	assert_null(fd_borrow(1 << 30).file);
+	r = fd_borrow(0);
+	assert_int_equal(fd_close(0), 0); /* the other's */
+	assert_int_equal(files[0].released, 0);
+	fd_return(r);
+	assert_int_equal(files[0].released, 1);
+	fdtable_leave(t);
+	fd_of(files[1].file);
+	assert_false(fd_borrow(0).counted);
+	for (int i = 2; i < 4; i++)
+		drop(&files[i]);
+}
+
 static void growing_may_fail(void **state)
 {
 	(void)state;
@@ -195,6 +230,7 @@ int main(void)
 		FILES_TEST(cloexec_and_ranges),
 		FILES_TEST(ten_thousand),
 		FILES_TEST(copy_has_the_same),
+		FILES_TEST(a_borrowed_file_outlives_another_close),
 		FILES_TEST(growing_may_fail),
 	};
 
