@@ -2,11 +2,12 @@
  * What threads, memory and system calls cost.  One static program, run unchanged
  * on osv and as Linux's /init.
  *
- * usage: micro [one|two|libc] [NAME]
+ * usage: micro [one|two|libc|loop] [NAME]
  *
  *   one   what one processor does (the default)
  *   two   what two processors do to each other
  *   libc  only what depends on the C library
+ *   loop  one of the first, without end: for the script profile
  *
  * Prints "micro NAME NANOSECONDS" for each case: the median of some rounds, a
  * round being enough operations that reading the clock does not count.  With
@@ -418,6 +419,14 @@ static void measure(const struct test *t)
 	fflush(stdout);
 }
 
+static void repeat(const struct test *t)
+{
+	printf("loop %s\n", t->name);
+	fflush(stdout);
+	for (;;)
+		round_of(t);
+}
+
 /* --- the machine ------------------------------------------------------- */
 
 /* Linux starts us with nothing. */
@@ -446,6 +455,7 @@ int main(int argc, char **argv)
 	const char *what = argc > 1 ? argv[1] : "one";
 	const char *name = argc > 2 ? argv[2] : NULL;
 	const struct test *t = one;
+	int endless = !strcmp(what, "loop");
 
 	if (getpid() == 1 && access("/dev/null", F_OK))
 		init_linux();
@@ -460,7 +470,7 @@ int main(int argc, char **argv)
 	epoll_fd = epoll_of(event_fd);
 	for (; t->name; t++)
 		if (!name || !strcmp(name, t->name))
-			measure(t);
+			endless ? repeat(t) : measure(t);
 	if (!strcmp(what, "one"))
 		go_on_with_musl(argv[0], name);
 	if (getpid() == 1)
