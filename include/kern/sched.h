@@ -195,6 +195,17 @@ static inline unsigned waitq_wake_all(struct waitq *q)
 void thread_interrupt(struct thread *t);
 void thread_clear_interrupt(void); /* the current thread's */
 
+/*
+ * For who keeps a queue of his own.  Interrupts are off from begin to end; in
+ * between the caller queues itself and releases its lock.  sleep_end() returns
+ * what the waker said, -ETIMEDOUT, or -EINTR; a 0 may be a stray wake-up.
+ */
+void sleep_begin(unsigned how);
+int sleep_end(uint64_t deadline, unsigned how);
+/* False: (t) does not sleep.  The caller has a reference, or has kept
+ * preemption off since it knew that (t) could not exit.  Any context. */
+bool thread_wake(struct thread *t, int status);
+
 /* 0 at the deadline, or -EINTR. */
 int thread_sleep_until(uint64_t deadline, unsigned how);
 

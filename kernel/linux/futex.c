@@ -9,10 +9,12 @@
 #include "kern/vm.h"
 #include "task_int.h"
 
-#define NBUCKET 256
+#define NBUCKET 512
 
-/* Both fields of a bucket are right when zero but the list: see bucket(). */
 static struct futex_bucket buckets[NBUCKET];
+
+/* Where a waiter is while it is being woken. */
+static struct futex_bucket waking;
 
 static uint64_t mix(uint64_t x)
 {
@@ -55,89 +57,115 @@ int futex_key(uint32_t *user, bool shared, struct futex_key *key)
 
 /* --- queues: the bucket's lock is held ----------------------------------- */
 
+void futex_withdraw(struct futex_bucket *b)
+{
+	unsigned n = atomic_load_explicit(&b->nwait, memory_order_relaxed);
+
+	atomic_store_explicit(&b->nwait, n - 1, memory_order_relaxed);
+}
+
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w,
     const struct futex_key *key, uint32_t bitset)
 {
-	w->bucket = b;
 	w->key = *key;
 	w->bitset = bitset;
-	w->task = task_self();
-	w->lock = (struct spinlock)SPINLOCK_INIT;
-	w->woken = false;
-	waitq_init(&w->wait);
+	w->thread = thread_self();
+	atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
 	list_add_tail(&b->waiters, &w->link);
 }
 
-void futex_wake_waiter(struct futex_waiter *w)
+static void unqueue(struct futex_bucket *b, struct futex_waiter *w)
 {
-	unsigned long flags;
-
 	list_del(&w->link);
-	w->bucket = NULL;
-	flags = spin_lock_irqsave(&w->lock);
-	w->woken = true;
-	waitq_wake_all(&w->wait);
-	spin_unlock_irqrestore(&w->lock, flags);
+	futex_withdraw(b);
 }
 
-/* Wake up to (n) waiters of (key) whose bits meet (bitset). */
-static unsigned futex_wake_locked(struct futex_bucket *b,
-    const struct futex_key *key, unsigned n, uint32_t bitset)
+void futex_take(struct futex_chain *c, struct futex_waiter *w)
+{
+	unqueue(w->bucket, w);
+	atomic_store_explicit(&w->bucket, &waking, memory_order_relaxed);
+	w->next = NULL;
+	*c->last = w;
+	c->last = &w->next;
+}
+
+/* Take up to (n) waiters of (key) whose bits meet (bitset). */
+static unsigned take_waiters(struct futex_bucket *b,
+    const struct futex_key *key, unsigned n, uint32_t bitset,
+    struct futex_chain *c)
 {
 	struct futex_waiter *w, *next;
-	unsigned woken = 0;
+	unsigned taken = 0;
 
+	if (n == 0)
+		return 0;
 	list_foreach_safe (w, next, &b->waiters, link) {
-		if (woken == n)
-			break;
 		if (!futex_key_equal(&w->key, key) || !(w->bitset & bitset))
 			continue;
-		futex_wake_waiter(w);
-		woken++;
+		futex_take(c, w);
+		if (++taken == n)
+			break;
 	}
-	return woken;
+	return taken;
 }
 
-/* Leave the queue, wherever a requeue has put us; false: somebody wakes us. */
-static bool dequeue(struct futex_waiter *w)
+/* --- sleeping and waking -------------------------------------------------- */
+
+void futex_wake_chain(struct futex_chain *c)
+{
+	struct futex_waiter *w, *next;
+
+	for (w = c->first; w; w = next) {
+		struct thread *t = w->thread;
+
+		next = w->next;
+		atomic_store_explicit(&w->bucket, NULL, memory_order_release);
+		(void)thread_wake(t, 0);
+	}
+}
+
+/*
+ * The bucket of (w), locked, wherever a requeue has put it; NULL when somebody
+ * has woken us, and is done with (w).
+ */
+static struct futex_bucket *lock_bucket_of(struct futex_waiter *w)
 {
 	struct futex_bucket *b;
 
-	while ((b = w->bucket) != NULL) {
-		spin_lock(&b->lock);
-		if (w->bucket == b) {
-			list_del(&w->link);
-			w->bucket = NULL;
-			spin_unlock(&b->lock);
-			return true;
+	for (;;) {
+		b = atomic_load_explicit(&w->bucket, memory_order_acquire);
+		if (!b)
+			return NULL;
+		if (b == &waking) {
+			cpu_relax(); /* it runs, with preemption off */
+			continue;
 		}
+		spin_lock(&b->lock);
+		if (w->bucket == b)
+			return b;
 		spin_unlock(&b->lock);
 	}
-	return false;
 }
 
 int futex_sleep(
     struct futex_bucket *b, struct futex_waiter *w, uint64_t deadline)
 {
-	unsigned long flags = spin_lock_irqsave(&w->lock);
-	int r = 0;
+	unsigned long flags;
+	int r;
 
+	do {
+		flags = irq_save();
+		sleep_begin(WAIT_INTR);
+		spin_unlock(&b->lock);
+		r = sleep_end(deadline, WAIT_INTR);
+		irq_restore(flags);
+		b = lock_bucket_of(w);
+		if (!b)
+			return 0;
+	} while (r == 0); /* a stray wake-up */
+	unqueue(b, w);
 	spin_unlock(&b->lock);
-	while (!w->woken && r == 0)
-		r = waitq_wait(&w->wait, &w->lock, &flags, deadline, WAIT_INTR);
-	if (w->woken) {
-		spin_unlock_irqrestore(&w->lock, flags);
-		return 0;
-	}
-	spin_unlock_irqrestore(&w->lock, flags);
-	if (dequeue(w))
-		return r;
-	/* Too late to give up: wait for who wakes to be done with us. */
-	flags = spin_lock_irqsave(&w->lock);
-	while (!w->woken)
-		(void)waitq_wait(&w->wait, &w->lock, &flags, TIME_NEVER, 0);
-	spin_unlock_irqrestore(&w->lock, flags);
-	return 0;
+	return r;
 }
 
 /* --- wait and wake ------------------------------------------------------- */
@@ -151,11 +179,13 @@ static int wait_setup(uint32_t *user, uint32_t val, const struct futex_key *key,
 
 	for (;;) {
 		spin_lock(&b->lock);
+		futex_announce(b);
 		r = user_load32_nofault(user, &now);
-		if (r == 0 && now == val) {
+		if (likely(r == 0 && now == val)) {
 			futex_enqueue(b, w, key, bitset);
 			return 0;
 		}
+		futex_withdraw(b);
 		spin_unlock(&b->lock);
 		if (r == 0)
 			return -EAGAIN;
@@ -199,8 +229,19 @@ long futex_wait(uint32_t *user, bool shared, uint32_t val, uint64_t deadline,
 	return -ERESTART_RESTARTBLOCK;
 }
 
+/*
+ * The program has changed the word and then we look at the count; who waits
+ * counts himself and then looks at the word.  One sees the other.
+ */
+static bool nobody_waits(const struct futex_bucket *b)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	return atomic_load_explicit(&b->nwait, memory_order_relaxed) == 0;
+}
+
 long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
 {
+	struct futex_chain chain;
 	struct futex_bucket *b;
 	struct futex_key key;
 	unsigned woken;
@@ -212,16 +253,21 @@ long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
 	if (r != 0)
 		return r;
 	b = futex_bucket(&key);
+	if (nobody_waits(b))
+		return 0;
+	futex_chain_init(&chain);
+	preempt_disable();
 	spin_lock(&b->lock);
-	woken = futex_wake_locked(b, &key, n, bitset);
+	woken = take_waiters(b, &key, n, bitset, &chain);
 	spin_unlock(&b->lock);
+	futex_wake_chain(&chain);
+	preempt_enable();
 	return (long)woken;
 }
 
+/* Of a thread that goes: as Linux, only who waits by the shared key. */
 void futex_wake_word(uint32_t *user, unsigned n)
 {
-	(void)futex_wake(user, false, n, FUTEX_BITSET_MATCH_ANY);
-	/* Who joins may have come by a shared mapping. */
 	(void)futex_wake(user, true, n, FUTEX_BITSET_MATCH_ANY);
 }
 
@@ -245,10 +291,20 @@ static void unlock_both(struct futex_bucket *x, struct futex_bucket *y)
 		spin_unlock(&y->lock);
 }
 
+static void unlock_both_and_wake(
+    struct futex_bucket *x, struct futex_bucket *y, struct futex_chain *c)
+{
+	preempt_disable();
+	unlock_both(x, y);
+	futex_wake_chain(c);
+	preempt_enable();
+}
+
 static void move(
     struct futex_waiter *w, struct futex_bucket *b, const struct futex_key *key)
 {
-	list_del(&w->link);
+	unqueue(w->bucket, w);
+	futex_announce(b);
 	w->key = *key;
 	w->bucket = b;
 	list_add_tail(&b->waiters, &w->link);
@@ -294,6 +350,7 @@ long futex_requeue(uint32_t *from, uint32_t *to, bool shared, unsigned nwake,
 {
 	struct futex_bucket *b, *b2;
 	struct futex_key key, key2;
+	struct futex_chain chain;
 	unsigned done;
 	uint32_t dummy;
 	int r;
@@ -307,6 +364,7 @@ long futex_requeue(uint32_t *from, uint32_t *to, bool shared, unsigned nwake,
 		return r;
 	b = futex_bucket(&key);
 	b2 = futex_bucket(&key2);
+	futex_chain_init(&chain);
 	for (;;) {
 		lock_both(b, b2);
 		r = compare_locked(from, cmp, b, b2);
@@ -318,10 +376,10 @@ long futex_requeue(uint32_t *from, uint32_t *to, bool shared, unsigned nwake,
 		if (r != 0)
 			return r;
 	}
-	done = futex_wake_locked(b, &key, nwake, FUTEX_BITSET_MATCH_ANY);
+	done = take_waiters(b, &key, nwake, FUTEX_BITSET_MATCH_ANY, &chain);
 	if (!futex_key_equal(&key, &key2))
 		done += move_locked(b, &key, b2, &key2, nmove);
-	unlock_both(b, b2);
+	unlock_both_and_wake(b, b2, &chain);
 	return (long)done;
 }
 
@@ -400,6 +458,7 @@ long futex_wake_op(uint32_t *user, uint32_t *user2, bool shared, unsigned n,
 {
 	struct futex_bucket *b, *b2;
 	struct futex_key key, key2;
+	struct futex_chain chain;
 	unsigned woken;
 	uint32_t old;
 	int r;
@@ -415,11 +474,12 @@ long futex_wake_op(uint32_t *user, uint32_t *user2, bool shared, unsigned n,
 		return r;
 	b = futex_bucket(&key);
 	b2 = futex_bucket(&key2);
+	futex_chain_init(&chain);
 	lock_both(b, b2);
-	woken = futex_wake_locked(b, &key, n, FUTEX_BITSET_MATCH_ANY);
+	woken = take_waiters(b, &key, n, FUTEX_BITSET_MATCH_ANY, &chain);
 	if (futex_op_test(op, old))
 		woken +=
-		    futex_wake_locked(b2, &key2, n2, FUTEX_BITSET_MATCH_ANY);
-	unlock_both(b, b2);
+		    take_waiters(b2, &key2, n2, FUTEX_BITSET_MATCH_ANY, &chain);
+	unlock_both_and_wake(b, b2, &chain);
 	return (long)woken;
 }

@@ -25,26 +25,30 @@ struct futex_bucket;
 /* One who waits; on his own kernel stack. */
 struct futex_waiter {
 	struct list link; /* the bucket's lock */
-	_Atomic(struct futex_bucket *)
-	    bucket; /* NULL: taken off by who wakes */
+	/* Where it is queued; the waker's mark while it is being woken; NULL
+	 * when it has been: the waiter's stack is his own again. */
+	_Atomic(struct futex_bucket *) bucket;
+	struct futex_waiter *next; /* in a struct futex_chain */
 	struct futex_key key;
 	uint32_t bitset; /* 0: waits for a lock of futex_pi.c */
-	struct task *task;
-
-	/*
-	 * The last thing that whoever wakes touches: when (woken) is seen
-	 * under it, the waiter's stack is his own again.
-	 */
-	struct spinlock lock;
-	struct waitq wait;
-	bool woken;
+	struct thread *thread;
 };
 
 struct futex_bucket {
 	/* A spinlock: the word is compared and the waiter queued under it, in
 	 * a handful of instructions. */
 	struct spinlock lock;
+	/* Waiters, and who is about to become one; changed under the lock. */
+	_Atomic unsigned nwait;
 	struct list waiters; /* in order of arrival */
+} ALIGNED(CACHE_LINE);
+
+/*
+ * Waiters that have been taken off their queue, to be woken once its lock is
+ * free.  Preemption stays off in between, so that none of them is freed.
+ */
+struct futex_chain {
+	struct futex_waiter *first, **last;
 };
 
 void futex_init(void);
@@ -57,10 +61,24 @@ static inline bool futex_key_equal(
 	return x->a == y->a && x->b == y->b;
 }
 
-/* b->lock is held for these two. */
+static inline void futex_chain_init(struct futex_chain *c)
+{
+	c->first = NULL;
+	c->last = &c->first;
+}
+
+/* b->lock is held for these.  The word is looked at between the first two. */
+static inline void futex_announce(struct futex_bucket *b)
+{
+	/* Sequentially consistent: see nobody_waits(). */
+	atomic_fetch_add(&b->nwait, 1);
+}
+void futex_withdraw(struct futex_bucket *b);
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w,
-    const struct futex_key *key, uint32_t bitset);
-void futex_wake_waiter(struct futex_waiter *w);
+    const struct futex_key *key, uint32_t bitset); /* after futex_announce() */
+void futex_take(struct futex_chain *c, struct futex_waiter *w);
+
+void futex_wake_chain(struct futex_chain *c);
 
 /*
  * (w) is on (b), whose lock is held and is let go: sleep until woken, or

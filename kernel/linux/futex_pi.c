@@ -96,9 +96,11 @@ long futex_lock_pi(
 	b = futex_bucket(&key);
 	for (;;) {
 		spin_lock(&b->lock);
+		futex_announce(b);
 		r = try_take(user, b, &key, try_only);
 		if (r == -EINPROGRESS)
 			break;
+		futex_withdraw(b);
 		spin_unlock(&b->lock);
 		if (r == -EFAULT)
 			r = touch(user) == 0 ? 1 : -EFAULT;
@@ -112,7 +114,7 @@ long futex_lock_pi(
 
 /* Give the word to the next in line, or to nobody; 0, 1: look again. */
 static int hand_over(uint32_t *user, struct futex_bucket *b,
-    const struct futex_key *key, uint32_t died)
+    const struct futex_key *key, uint32_t died, struct futex_chain *c)
 {
 	struct futex_waiter *w = next_waiter(b, key, NULL);
 	uint32_t now, new = died;
@@ -123,16 +125,17 @@ static int hand_over(uint32_t *user, struct futex_bucket *b,
 	if ((now & FUTEX_TID_MASK) != thread_self()->id)
 		return -EPERM;
 	if (w)
-		new |= w->task->thread->id |
+		new |= w->thread->id |
 		       (next_waiter(b, key, w) ? FUTEX_WAITERS : 0);
 	r = swap_nofault(user, now, new);
 	if (r == 0 && w)
-		futex_wake_waiter(w);
+		futex_take(c, w);
 	return r;
 }
 
 static long pass_on(uint32_t *user, bool shared, uint32_t died)
 {
+	struct futex_chain chain;
 	struct futex_bucket *b;
 	struct futex_key key;
 	int r = futex_key(user, shared, &key);
@@ -140,10 +143,14 @@ static long pass_on(uint32_t *user, bool shared, uint32_t died)
 	if (r != 0)
 		return r;
 	b = futex_bucket(&key);
+	futex_chain_init(&chain);
 	do {
+		preempt_disable();
 		spin_lock(&b->lock);
-		r = hand_over(user, b, &key, died);
+		r = hand_over(user, b, &key, died, &chain);
 		spin_unlock(&b->lock);
+		futex_wake_chain(&chain);
+		preempt_enable();
 		if (r == -EFAULT)
 			r = touch(user) == 0 ? 1 : -EFAULT;
 	} while (r == 1);

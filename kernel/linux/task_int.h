@@ -191,7 +191,7 @@ void report(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* The current thread goes: mark what it held. */
 void futex_exit_robust(struct task *);
-/* Wake (n) waiters of a word of the current process. */
+/* Wake (n) waiters of a word, for a thread that goes. */
 void futex_wake_word(uint32_t *user, unsigned n);
 
 /* --- app.c, shutdown.c -------------------------------------------------- */

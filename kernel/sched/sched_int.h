@@ -63,7 +63,6 @@ struct thread *runq_take_incoming(struct runq *);        /* oldest first */
 /* sched.c */
 void schedule(void); /* interrupts off */
 void sched_entry(void *thread);
-bool thread_wake(struct thread *, int status);
 void sched_kick(unsigned cpu);
 void sched_resched(unsigned cpu); /* its thread's affinity has changed */
 
@@ -99,11 +98,5 @@ void stat_init(void);
 void rcu_init(void);
 void work_init_thread(void);
 void rcu_quiescent(struct cpu *); /* interrupts off */
-
-/* waitq.c */
-/* Interrupts off from begin to end.  The caller queues itself, releases its
- * lock and looks at its condition between the two. */
-void sleep_begin(unsigned how);
-int sleep_end(uint64_t deadline, unsigned how);
 
 #endif /* SCHED_INT_H */

@@ -295,6 +295,30 @@ int waitq_wait_mutex(
 	return err;
 }
 
+static unsigned sleep_how;
+
+void sleep_begin(unsigned how)
+{
+	thread_self()->wait_status = -EAGAIN;
+	sleep_how = how;
+}
+
+int sleep_end(uint64_t deadline, unsigned how)
+{
+	must(how == sleep_how);
+	must(locks_held == sleeping_held);
+	return sleep_here(deadline, how);
+}
+
+bool thread_wake(struct thread *t, int status)
+{
+	bool slept = t->wait_status == -EAGAIN;
+
+	if (slept)
+		t->wait_status = status;
+	return slept;
+}
+
 unsigned waitq_wake(struct waitq *q, unsigned n)
 {
 	struct thread *t;

@@ -160,8 +160,10 @@ static void gather(uint32_t *at)
 
 	assert_int_equal(futex_key(at, false, &key), 0);
 	b = futex_bucket(&key);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 5; i++) {
+		futex_announce(b);
 		futex_enqueue(b, &crowd[i], &key, 1u << i);
+	}
 }
 
 static unsigned woken(void)
@@ -169,7 +171,7 @@ static unsigned woken(void)
 	unsigned set = 0;
 
 	for (unsigned i = 0; i < 5; i++)
-		set |= (unsigned)crowd[i].woken << i;
+		set |= (unsigned)(crowd[i].bucket == NULL) << i;
 	return set;
 }
 
