@@ -65,10 +65,12 @@ uint64_t slab_bytes(void);
 /* kmap.c */
 uint64_t kstack_bytes(void);
 
-/* mm.c: may this context sleep? */
+/* shrink.c: may this context sleep? */
 bool mm_may_block(void);
 /* Ask the shrinkers; false when none gave anything. */
 bool mm_shrink(size_t bytes);
+
+/* mm.c */
 void mm_account_anon(int64_t pages);
 
 #endif /* MM_INT_H */
