@@ -17,6 +17,7 @@
 #include "kern/platform.h"
 #include "kern/rand.h"
 #include "kern/sched.h"
+#include "kern/shrink.h"
 #include "kern/vfs.h"
 
 #define STATUS_USAGE   2
@@ -42,6 +43,7 @@ static void init_thread(void *arg)
 	int err;
 
 	(void)arg;
+	shrink_start();
 	if (platform->init) {
 		err = platform->init();
 		if (err)

@@ -19,11 +19,14 @@ typedef uint64_t paddr_t;
 #define PAGE_ORDER_MAX 10 /* 4 MiB */
 
 #define PAGE_ZERO      1u
-#define PAGE_ATOMIC    2u /* do not call shrinkers: event context, or a lock */
+#define PAGE_ATOMIC    2u /* do not wait; may take the last page */
+#define PAGE_USER      4u /* a program's or file's data: never the last */
 
 /*
  * 2^order pages, aligned to their size, at their address in the direct map;
- * NULL when there is none.  Any context with PAGE_ATOMIC.
+ * NULL when there is none.  Any context: one that may sleep waits for the
+ * shrinkers (shrink.h) while only a small reserve is left, which is for
+ * PAGE_ATOMIC and for contexts that must not sleep.
  */
 void *page_alloc(unsigned order, unsigned flags) MUST_CHECK;
 void page_free(void *, unsigned order);
@@ -61,25 +64,18 @@ void mmio_unmap(void *, size_t);
 void *vmalloc(size_t) MUST_CHECK;
 void vfree(void *);
 
+/* Bytes.  total = free + reserved + all the others. */
 struct mm_stats {
-	uint64_t total, free; /* bytes */
-	uint64_t slab, kstacks, page_tables;
+	uint64_t total, free;
+	uint64_t reserved; /* never the allocator's: kernel image, metadata */
+	uint64_t slab, kstacks, page_tables, vmalloc;
 	uint64_t anon, file_cache; /* kept by vm and the page cache */
+	uint64_t rest;             /* whole pages of drivers, sockets, pipes */
+	uint64_t balloon;          /* with the hypervisor; not in total */
 };
 void mm_stats(struct mm_stats *);
 /* Count (delta) bytes of page cache. */
 void mm_account_file(int64_t delta);
-
-/*
- * Shrinkers: called when memory runs short, in thread context with no lock
- * of mm's held.  Returns bytes freed.  (hard): somebody is blocked.
- */
-struct shrinker {
-	const char *name;
-	size_t (*shrink)(size_t target, bool hard);
-	struct shrinker *next;
-};
-void shrinker_register(struct shrinker *);
 
 /* Give back memory that the loader filled, a boot module when its contents are
  * no longer needed.  Whole pages inside [pa, pa + len).  Thread context. */

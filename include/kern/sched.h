@@ -87,8 +87,8 @@ struct thread {
 	_Atomic uint32_t refs;
 	void *kstack;
 	_Atomic bool exited;
-	bool in_shrinker; /* kernel/mm's: see mm_shrink() */
-	bool rt_queued;   /* which queue of its cpu it is on */
+	bool no_reclaim; /* kernel/mm's: see shrink.h */
+	bool rt_queued;  /* which queue of its cpu it is on */
 	bool yielding;
 	void (*fn)(void *);
 	void *arg;

@@ -3,6 +3,7 @@
 #include "kern/errno.h"
 #include "kern/mm.h"
 #include "kern/rand.h"
+#include "kern/shrink.h"
 #include "kern/string.h"
 
 /*
@@ -394,8 +395,9 @@ long dentry_path(struct dentry *d, char *buf, size_t n)
 	return (long)n - 1;
 }
 
-static size_t dentry_shrink(size_t target, bool hard)
+static size_t dentry_shrink(struct shrinker *s, size_t target, bool hard)
 {
+	(void)s;
 	(void)hard;
 	return dentry_prune(target / sizeof(struct dentry) + 1) *
 	       sizeof(struct dentry);

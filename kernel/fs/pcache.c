@@ -5,6 +5,7 @@
 #include "kern/mm.h"
 #include "kern/num.h"
 #include "kern/panic.h"
+#include "kern/shrink.h"
 #include "kern/string.h"
 
 /*
@@ -122,7 +123,7 @@ static int pcache_add_zeroed(struct pcache *pc, uint64_t index, void **out)
 
 	if (err)
 		return err;
-	page = page_alloc(0, PAGE_ZERO);
+	page = page_alloc(0, PAGE_ZERO | PAGE_USER);
 	err = page ? pcache_put_in(pc, index, page) : -ENOMEM;
 	if (err) {
 		pcache_uncharge(pc);
@@ -200,7 +201,7 @@ static int pcache_fill_alloc(struct pcache_fill *f)
 	unsigned i;
 
 	for (i = 0; i < f->n; i++) {
-		f->page[i] = page_alloc(0, 0);
+		f->page[i] = page_alloc(0, PAGE_USER);
 		if (!f->page[i])
 			break;
 	}
@@ -523,15 +524,15 @@ static size_t pcache_shrink_one(struct pcache *pc, size_t target, bool hard)
 	return freed;
 }
 
-/* Only tries the locks: the caller may hold any of them. */
-static size_t pcache_shrink(size_t target, bool hard)
+/* Only tries a cache's lock: under it memory is allocated. */
+static size_t pcache_shrink(struct shrinker *s, size_t target, bool hard)
 {
 	struct pcache *pc, *tmp;
 	struct list seen = LIST_INIT(seen);
 	size_t freed = 0;
 
-	if (!mutex_trylock(&pcache_all_lock))
-		return 0;
+	(void)s;
+	mutex_lock(&pcache_all_lock);
 	list_foreach_safe (pc, tmp, &pcache_all, link) {
 		if (freed >= target)
 			break;
@@ -563,15 +564,15 @@ uint64_t pcache_reclaimable(void)
 	return n;
 }
 
-void pcache_shrink_all(void)
-{
-	pcache_shrink(SIZE_MAX, true);
-}
-
 static struct shrinker pcache_shrinker = {
 	.name = "page cache",
 	.shrink = pcache_shrink,
 };
+
+void pcache_shrink_all(void)
+{
+	pcache_shrink(&pcache_shrinker, SIZE_MAX, true);
+}
 
 void pcache_init(void)
 {

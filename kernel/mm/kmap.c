@@ -34,12 +34,18 @@ static struct spinlock kmap_lock = SPINLOCK_INIT;
 static struct rb_root areas;
 static uintptr_t cursor = KMAP_BASE;
 static struct free_stack *stacks;
-static unsigned nstacks;         /* in the cache */
-static _Atomic uint64_t nkstack; /* all there are */
+static unsigned nstacks;           /* in the cache */
+static _Atomic uint64_t nkstack;   /* all there are */
+static _Atomic uint64_t vmalloced; /* bytes */
 
 uint64_t kstack_bytes(void)
 {
 	return atomic_load(&nkstack) * KSTACK_SIZE;
+}
+
+uint64_t vmalloc_bytes(void)
+{
+	return atomic_load(&vmalloced);
 }
 
 /* The last area that begins at or before (va); NULL: none. */
@@ -197,15 +203,26 @@ static void *area_alloc_pages(size_t size, unsigned page_flags)
 
 void *vmalloc(size_t size)
 {
+	void *va;
+
 	if (size > KMAP_SIZE / 2)
 		return NULL;
-	return area_alloc_pages(ALIGN_UP(size, PAGE_SIZE), PAGE_ZERO);
+	size = ALIGN_UP(size, PAGE_SIZE);
+	va = area_alloc_pages(size, PAGE_ZERO);
+	if (va)
+		atomic_fetch_add(&vmalloced, size);
+	return va;
 }
 
 void vfree(void *va)
 {
-	if (va)
-		area_free(area_exact(va), true);
+	struct area *a;
+
+	if (!va)
+		return;
+	a = area_exact(va);
+	atomic_fetch_sub(&vmalloced, a->size);
+	area_free(a, true);
 }
 
 void *kstack_alloc(void)

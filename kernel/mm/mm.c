@@ -25,6 +25,16 @@ static uint64_t positive(int64_t n)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
+/* The counts are read while they change: never below nothing. */
+static uint64_t rest_of(const struct mm_stats *st)
+{
+	uint64_t known = st->free + st->reserved + st->slab + st->kstacks +
+			 st->page_tables + st->vmalloc + st->anon +
+			 st->file_cache;
+
+	return st->total > known ? st->total - known : 0;
+}
+
 void mm_stats(struct mm_stats *st)
 {
 	*st = (struct mm_stats){ 0 };
@@ -32,8 +42,10 @@ void mm_stats(struct mm_stats *st)
 	st->slab = slab_bytes();
 	st->kstacks = kstack_bytes();
 	st->page_tables = pgtable_bytes();
+	st->vmalloc = vmalloc_bytes();
 	st->anon = positive(atomic_load(&anon_pages)) << PAGE_SHIFT;
 	st->file_cache = positive(atomic_load(&file_bytes));
+	st->rest = rest_of(st);
 }
 
 void mm_init(void)

@@ -32,9 +32,12 @@ struct page {
 };
 _Static_assert(sizeof(struct page) == 16, "a power of two, and small");
 
-#define NPCP   64 /* pages that a cpu keeps at most */
-#define NCLASS 15
-#define NMAG   24
+/* Rounds of the shrinkers for one page: others may take what they gave. */
+#define RECLAIM_TRIES 16
+
+#define NPCP          64 /* pages that a cpu keeps at most */
+#define NCLASS        15
+#define NMAG          24
 
 struct magazine {
 	uint32_t n;
@@ -54,6 +57,16 @@ struct page *page_of(const void *va);
 uint32_t page_pfn(const struct page *);
 struct page *pfn_page(uint32_t pfn);
 void page_stats(struct mm_stats *);
+uint64_t page_free_bytes(void);
+/*
+ * How much is kept back, by the size of memory: below (low) the reclaimer is
+ * woken, up to (high) it works, and below (min) only those get pages who
+ * cannot wait.  Until this is called: nothing.
+ */
+void page_set_marks(void);
+void page_marks(uint64_t mark[3]); /* min, low and high, bytes */
+/* Bytes to reclaim; 0 while enough is free. */
+size_t page_shortfall(void);
 /* Give the tail of a block back: [npages, 1 << order). */
 void page_trim(void *va, unsigned order, size_t npages);
 void page_free_range(void *va, size_t npages);
@@ -64,11 +77,10 @@ uint64_t slab_bytes(void);
 
 /* kmap.c */
 uint64_t kstack_bytes(void);
+uint64_t vmalloc_bytes(void);
 
 /* shrink.c: may this context sleep? */
 bool mm_may_block(void);
-/* Ask the shrinkers; false when none gave anything. */
-bool mm_shrink(size_t bytes);
 
 /* mm.c */
 void mm_account_anon(int64_t pages);

@@ -11,6 +11,7 @@
 #include "kern/num.h"
 #include "kern/panic.h"
 #include "kern/percpu.h"
+#include "kern/shrink.h"
 #include "kern/string.h"
 #include "mm_int.h"
 
@@ -32,6 +33,8 @@ static uint64_t max_pfn; /* a multiple of CHUNK_PAGES */
 static struct page *page_array;
 static uint64_t *chunk_known; /* a bit for each chunk with metadata */
 static uint64_t total_pages;
+static uint64_t managed_pages; /* of them: the allocator's, free or not */
+static uint64_t mark_min, mark_low, mark_high; /* page_set_marks() */
 
 /*
  * Protects all of the buddy.  A spinlock because event context allocates; it
@@ -166,12 +169,19 @@ static bool chunk_next(void)
 	return false;
 }
 
-/* 0: there is none. */
-static uint32_t buddy_alloc(unsigned order)
+static uint64_t pages_left(void)
+{
+	return free_pages + untouched_pages;
+}
+
+/* 0: there is none, or it would not leave (keep) pages. */
+static uint32_t buddy_alloc(unsigned order, uint64_t keep)
 {
 	unsigned o;
 	uint32_t pfn;
 
+	if (pages_left() < keep + (1ul << order))
+		return 0;
 	do {
 		for (o = order; o <= PAGE_ORDER_MAX && !free_head[o]; o++)
 			;
@@ -196,15 +206,19 @@ static void page_mark_used(struct page *pg, unsigned order)
 
 /* --- single pages, per cpu --------------------------------------------- */
 
-/* Interrupts are off. */
-static void pcp_fill(struct mm_cpu *mc)
+/* Interrupts are off.  What is kept back is not hoarded: the next caller may
+ * be one who would not get it. */
+static void pcp_fill(struct mm_cpu *mc, uint64_t keep)
 {
-	uint32_t pfn;
+	uint32_t want = PCP_BATCH, pfn;
 
 	spin_lock(&buddy_lock);
-	while (mc->npages < PCP_BATCH && (pfn = buddy_alloc(0)) != 0)
+	if (pages_left() < mark_min + PCP_BATCH)
+		want = 1;
+	while (mc->npages < want && (pfn = buddy_alloc(0, keep)) != 0)
 		mc->pages[mc->npages++] = pfn_va(pfn);
 	spin_unlock(&buddy_lock);
+	mm_reclaim_soon(page_shortfall());
 }
 
 static void pcp_drain(struct mm_cpu *mc, uint32_t keep)
@@ -218,14 +232,14 @@ static void pcp_drain(struct mm_cpu *mc, uint32_t keep)
 	spin_unlock(&buddy_lock);
 }
 
-static void *pcp_alloc(void)
+static void *pcp_alloc(uint64_t keep)
 {
 	unsigned long flags = irq_save();
 	struct mm_cpu *mc = cpu_self()->mm;
 	void *va = NULL;
 
 	if (mc->npages == 0)
-		pcp_fill(mc);
+		pcp_fill(mc, keep);
 	if (mc->npages > 0) {
 		va = mc->pages[--mc->npages];
 		page_mark_used(page_of(va), 0);
@@ -247,20 +261,39 @@ static void pcp_free(void *va)
 
 /* --- the interface ----------------------------------------------------- */
 
-/* Like page_alloc(), never calls shrinkers. */
-static void *page_get_free(unsigned order)
+/* Like page_alloc(), never waits, leaves (keep) pages. */
+static void *page_get_free(unsigned order, uint64_t keep)
 {
 	unsigned long flags;
 	uint32_t pfn;
 
 	if (order == 0)
-		return pcp_alloc();
+		return pcp_alloc(keep);
 	flags = spin_lock_irqsave(&buddy_lock);
-	pfn = buddy_alloc(order);
+	pfn = buddy_alloc(order, keep);
 	if (pfn)
 		page_mark_used(pfn_page(pfn), order);
 	spin_unlock_irqrestore(&buddy_lock, flags);
+	mm_reclaim_soon(page_shortfall());
 	return pfn ? pfn_va(pfn) : NULL;
+}
+
+/* Only what is kept back is left. */
+static void *page_alloc_short(unsigned order, unsigned flags)
+{
+	void *va = NULL;
+
+	if ((flags & PAGE_ATOMIC) || !mm_may_block())
+		return page_get_free(order, 0);
+	if (thread_self()->no_reclaim)
+		return flags & PAGE_USER ? NULL
+					 : page_get_free(order, mark_min / 2);
+	for (unsigned i = 0; !va && i < RECLAIM_TRIES; i++) {
+		if (!mm_reclaim(PAGE_SIZE << order))
+			break;
+		va = page_get_free(order, mark_min);
+	}
+	return va;
 }
 
 void *page_alloc(unsigned order, unsigned flags)
@@ -268,14 +301,10 @@ void *page_alloc(unsigned order, unsigned flags)
 	void *va;
 
 	assert(order <= PAGE_ORDER_MAX);
-	va = page_get_free(order);
-	while (unlikely(!va)) {
-		if ((flags & PAGE_ATOMIC) || !mm_may_block() ||
-		    !mm_shrink(PAGE_SIZE << order))
-			return NULL;
-		va = page_get_free(order);
-	}
-	if (flags & PAGE_ZERO)
+	va = page_get_free(order, mark_min);
+	if (unlikely(!va))
+		va = page_alloc_short(order, flags);
+	if (va && (flags & PAGE_ZERO))
 		memset(va, 0, PAGE_SIZE << order);
 	return va;
 }
@@ -360,20 +389,50 @@ void mm_free_boot_range(paddr_t pa, uint64_t len)
 		if (!chunk_is_known(chunk))
 			chunk_add(chunk);
 		buddy_free_range(start, stop);
+		managed_pages += stop - start;
 		spin_unlock_irqrestore(&buddy_lock, flags);
 		start = stop;
 	}
 }
 
-void page_stats(struct mm_stats *st)
+uint64_t page_free_bytes(void)
 {
 	uint64_t n = READ_ONCE(free_pages) + READ_ONCE(untouched_pages);
 
 	for (unsigned i = 0; i < CPU_MAX && cpus[i]; i++)
 		if (cpus[i]->mm)
 			n += READ_ONCE(cpus[i]->mm->npages);
+	return n << PAGE_SHIFT;
+}
+
+void page_stats(struct mm_stats *st)
+{
 	st->total = total_pages << PAGE_SHIFT;
-	st->free = n << PAGE_SHIFT;
+	st->reserved = (total_pages - managed_pages) << PAGE_SHIFT;
+	st->free = page_free_bytes();
+}
+
+/* --- what is kept back --------------------------------------------------- */
+
+void page_set_marks(void)
+{
+	mark_min = MIN(MAX(total_pages / 256, 64ul), 2048ul);
+	mark_low = 2 * mark_min;
+	mark_high = 3 * mark_min;
+}
+
+void page_marks(uint64_t mark[3])
+{
+	mark[0] = mark_min << PAGE_SHIFT;
+	mark[1] = mark_low << PAGE_SHIFT;
+	mark[2] = mark_high << PAGE_SHIFT;
+}
+
+size_t page_shortfall(void)
+{
+	uint64_t left = READ_ONCE(free_pages) + READ_ONCE(untouched_pages);
+
+	return left < mark_low ? (mark_high - left) << PAGE_SHIFT : 0;
 }
 
 /* --- boot -------------------------------------------------------------- */
@@ -465,4 +524,5 @@ void page_init(void)
 	memset(chunk_known, 0, bitmap);
 	for (unsigned i = 0; i < nrange; i++)
 		untouched_pages += ranges[i].end - ranges[i].start;
+	managed_pages = untouched_pages;
 }

@@ -216,6 +216,7 @@ static void *large_alloc(size_t size)
 	pg = page_of(va);
 	pg->type = PAGE_LARGE;
 	pg->next = (uint32_t)npages;
+	atomic_fetch_add(&pages_used, npages);
 	if (npages < 1ul << order)
 		page_trim(va, order, npages);
 	return va;
@@ -274,6 +275,7 @@ static void large_free(void *p, struct page *pg)
 	size_t npages = pg->next;
 
 	assert(pg->type == PAGE_LARGE);
+	atomic_fetch_sub(&pages_used, npages);
 	if (npages == 1) {
 		pg->type = PAGE_USED;
 		page_free(p, 0);

@@ -6,6 +6,7 @@
 
 #include "kern/errno.h"
 #include "kern/num.h"
+#include "kern/shrink.h"
 #include "kern/string.h"
 #include "vm_int.h"
 
@@ -78,7 +79,7 @@ static int install(struct vma *v, uintptr_t va, void *old, void *page,
 /* A zeroed page for an anonymous mapping. */
 static int fault_zero(struct vma *v, uintptr_t va, uint64_t seq)
 {
-	void *page = page_alloc(0, PAGE_ZERO);
+	void *page = page_alloc(0, PAGE_ZERO | PAGE_USER);
 	int err;
 
 	if (!page)
@@ -96,7 +97,7 @@ static int fault_zero(struct vma *v, uintptr_t va, uint64_t seq)
 static int fault_copy(
     struct vma *v, uintptr_t va, void *from, bool mapped, uint64_t seq)
 {
-	void *page = page_alloc(0, 0);
+	void *page = page_alloc(0, PAGE_USER);
 	int err;
 
 	if (!page)
@@ -227,9 +228,25 @@ static int grow(struct vm_space *s, uintptr_t va)
 	return err;
 }
 
+/* A shrinker of the program's may have to change the mappings, so nobody waits
+ * for it with the space locked: vm_fault() does, and tries again. */
+static int fault_locked(struct vma *v, uintptr_t va, unsigned access)
+{
+	bool old;
+	int err;
+
+	if (!allowed(v, access))
+		return -EACCES;
+	old = mm_noreclaim_begin();
+	err = fault_in(v, va, access);
+	mm_noreclaim_end(old);
+	return err;
+}
+
 int vm_fault(struct vm_space *s, uintptr_t addr, unsigned access)
 {
 	uintptr_t va = ALIGN_DOWN(addr, PAGE_SIZE);
+	unsigned tries = 0;
 	struct vma *v;
 	int err;
 
@@ -248,8 +265,11 @@ int vm_fault(struct vm_space *s, uintptr_t addr, unsigned access)
 			err = RETRY;
 			continue;
 		}
-		err = allowed(v, access) ? fault_in(v, va, access) : -EACCES;
+		err = fault_locked(v, va, access);
 		rwlock_unlock(&s->lock);
+		if (err == -ENOMEM && tries++ < RECLAIM_TRIES &&
+		    mm_reclaim(PAGE_SIZE))
+			err = RETRY;
 	} while (err == RETRY);
 	if (!err)
 		atomic_fetch_add_explicit(&s->minflt, 1, memory_order_relaxed);

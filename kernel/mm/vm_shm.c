@@ -38,7 +38,7 @@ static int shm_page_locked(struct shm *m, uint64_t index, void **out)
 	if (!slot)
 		return -ENOMEM;
 	if (!*slot) {
-		*slot = page_alloc(0, PAGE_ZERO);
+		*slot = page_alloc(0, PAGE_ZERO | PAGE_USER);
 		if (!*slot)
 			return -ENOMEM;
 		mm_account_anon(1);

@@ -13,6 +13,11 @@
 
 /* --- meminfo ------------------------------------------------------------- */
 
+/*
+ * MemTotal is the sum of MemFree, AnonPages, Cached, Slab, KernelStack,
+ * PageTables, VmallocUsed, Reserved and KernelPages; the last two are ours.
+ */
+
 static void mem_line(struct proc_out *o, const char *name, uint64_t bytes)
 {
 	proc_printf(
@@ -54,6 +59,10 @@ static int meminfo_show(struct proc_out *o)
 	proc_printf(o, "KernelStack:    %8llu kB\n",
 	    (unsigned long long)(s.kstacks >> 10));
 	mem_line(o, "PageTables:", s.page_tables);
+	mem_line(o, "VmallocUsed:", s.vmalloc);
+	mem_line(o, "Reserved:", s.reserved);
+	mem_line(o, "KernelPages:", s.rest);
+	mem_line(o, "Balloon:", s.balloon);
 	mem_line(o, "CommitLimit:", s.total / 2);
 	mem_line(o, "Committed_AS:", s.anon);
 	proc_printf(o, "HugePages_Total:       0\nHugePages_Free:        0\n"

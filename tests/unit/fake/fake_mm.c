@@ -6,6 +6,7 @@
 
 #include "kern/mm.h"
 #include "kern/num.h"
+#include "kern/shrink.h"
 #include "fake_mm.h"
 
 /* References of a page live beside it: a test may fill the whole page. */
@@ -286,4 +287,25 @@ void mm_account_file(int64_t delta)
 void shrinker_register(struct shrinker *s)
 {
 	(void)s;
+}
+
+void shrinker_unregister(struct shrinker *s)
+{
+	(void)s;
+}
+
+bool mm_reclaim(size_t bytes)
+{
+	(void)bytes;
+	return false;
+}
+
+bool mm_noreclaim_begin(void)
+{
+	return false;
+}
+
+void mm_noreclaim_end(bool old)
+{
+	(void)old;
 }

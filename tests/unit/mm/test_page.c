@@ -13,6 +13,7 @@
 
 static struct mm_cpu mm_cpu;
 static unsigned shrink_calls;
+static unsigned soon_calls;
 static void *shrink_page;
 
 bool mm_may_block(void)
@@ -20,7 +21,12 @@ bool mm_may_block(void)
 	return true;
 }
 
-bool mm_shrink(size_t bytes)
+void mm_reclaim_soon(size_t bytes)
+{
+	soon_calls += bytes != 0;
+}
+
+bool mm_reclaim(size_t bytes)
 {
 	shrink_calls++;
 	assert_true(bytes >= PAGE_SIZE);
@@ -38,7 +44,8 @@ static void boot(void)
 	memset(&mm_cpu, 0, sizeof(mm_cpu));
 	nrange = cur_range = 0;
 	cur_pfn = free_pages = untouched_pages = total_pages = 0;
-	shrink_calls = 0;
+	shrink_calls = soon_calls = 0;
+	mark_min = mark_low = mark_high = 0;
 	shrink_page = NULL;
 	cpu_self()->mm = &mm_cpu;
 	page_init();
@@ -266,6 +273,43 @@ static void test_shrinker(void **state)
 	assert_int_equal(shrink_calls, 2);
 }
 
+/* A reserve for those who cannot wait, half of it for who works at it. */
+static void test_reserve(void **state)
+{
+	void *chain = NULL, *p;
+	uint64_t n;
+
+	(void)state;
+	fixture_create(64 * MIB);
+	fixture_ram(0, 64 * MIB);
+	boot();
+	page_set_marks();
+	while ((p = page_alloc(0, PAGE_USER)) != NULL) {
+		*(void **)p = chain;
+		chain = p;
+	}
+	assert_int_equal(pages_left(), mark_min);
+	assert_int_equal(shrink_calls, 1);
+	assert_true(soon_calls > 0);
+	assert_null(page_alloc(3, 0));
+	thread_self()->no_reclaim = true;
+	assert_null(page_alloc(0, PAGE_USER));
+	for (n = 0; (p = page_alloc(0, 0)) != NULL; n++) {
+		*(void **)p = chain;
+		chain = p;
+	}
+	thread_self()->no_reclaim = false;
+	assert_int_equal(n, mark_min / 2);
+	assert_null(page_alloc(0, 0));
+	for (; (p = page_alloc(0, PAGE_ATOMIC)) != NULL; n++) {
+		*(void **)p = chain;
+		chain = p;
+	}
+	assert_int_equal(n, mark_min);
+	give_all(chain);
+	assert_int_equal(page_shortfall(), 0);
+}
+
 static void test_trim(void **state)
 {
 	uint64_t before;
@@ -294,6 +338,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_references, teardown),
 		cmocka_unit_test_teardown(test_module_comes_back, teardown),
 		cmocka_unit_test_teardown(test_shrinker, teardown),
+		cmocka_unit_test_teardown(test_reserve, teardown),
 		cmocka_unit_test_teardown(test_trim, teardown),
 	};
 
