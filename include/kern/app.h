@@ -45,6 +45,9 @@ struct app_ops {
 	 */
 	void (*fault)(
 	    struct trapframe *, enum app_fault, uintptr_t addr, int err);
+	/* There was no page for the program's memory that the kernel itself
+	 * touches: the call goes on, with -EFAULT, and ends the process. */
+	void (*no_memory)(void);
 };
 
 extern const struct app_ops *app_ops;

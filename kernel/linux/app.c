@@ -42,10 +42,17 @@ static void app_fault(
 	signal_fault(tf, kind, addr, err);
 }
 
+static void app_no_memory(void)
+{
+	if (thread_self()->task)
+		oom_kill_self();
+}
+
 static const struct app_ops linux_app_ops = {
 	.syscall = app_syscall,
 	.work = app_work,
 	.fault = app_fault,
+	.no_memory = app_no_memory,
 };
 
 void app_init(void)

@@ -211,19 +211,6 @@ static void fault_info(siginfo_t *info, enum app_fault kind, uintptr_t rip)
 	}
 }
 
-static _Noreturn void out_of_memory(struct proc *p)
-{
-	struct vm_usage use;
-	struct mm_stats mm;
-
-	vm_usage(p->vm, &use);
-	mm_stats(&mm);
-	report("%s: out of memory: it has %lu of %lu kB, files have %lu kB",
-	    p->comm, use.resident / 1024, mm.total / 1024,
-	    mm.file_cache / 1024);
-	proc_exit(0, SIGKILL);
-}
-
 void signal_fault(
     struct trapframe *tf, enum app_fault kind, uintptr_t addr, int err)
 {
@@ -231,8 +218,10 @@ void signal_fault(
 	siginfo_t info;
 
 	memset(&info, 0, sizeof(info));
-	if (kind == APP_FAULT_PAGE && err == -ENOMEM)
-		out_of_memory(t->proc);
+	if (kind == APP_FAULT_PAGE && err == -ENOMEM) {
+		oom_kill_self();
+		return;
+	}
 	if (kind == APP_FAULT_PAGE)
 		page_fault_info(&info, addr, err);
 	else

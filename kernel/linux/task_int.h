@@ -187,6 +187,12 @@ int proc_single_thread(struct task *);
 /* A line for the one who reads the console: "osv: " is put before it. */
 void report(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
+/* --- oom.c -------------------------------------------------------------- */
+
+/* There is no page for the current thread: report it; the process goes when
+ * the thread leaves the kernel. */
+void oom_kill_self(void);
+
 /* --- futex.c ------------------------------------------------------------ */
 
 /* The current thread goes: mark what it held. */

@@ -221,6 +221,8 @@ static void kernel_trap(struct trapframe *tf, uintptr_t cr2)
 
 		irq_enable();
 		err = vm_fault(thread_self()->vm, cr2, fault_access(tf->error));
+		if (err == -ENOMEM)
+			app_ops->no_memory();
 		irq_disable();
 		if (!err)
 			return;

@@ -1,0 +1,191 @@
+/*
+ * Eats memory in the way that its argument names, until there is no more.
+ *   touch     a mapping that is touched page by page: the end is SIGKILL
+ *   call      the same pages, touched by read(2): the end is SIGKILL too
+ *   malloc    malloc() of 1 MiB, touched, under a limit that says no: NULL
+ *   file      a file in /tmp grows until write(2) says no
+ *   bursts    1 MiB every 10 ms, all given back when half is eaten
+ *   sum       does /proc/meminfo add up, before, with, and after 32 MiB?
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MIB (1ul << 20)
+
+static long field(const char *name)
+{
+	static char text[8192];
+	int fd = open("/proc/meminfo", O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+	char line[64], *at;
+
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	snprintf(line, sizeof(line), "\n%s:", name);
+	at = strncmp(text, line + 1, strlen(line) - 1) ? strstr(text, line)
+						       : text - 1;
+	return at ? strtol(at + strlen(line), NULL, 10) : -1;
+}
+
+static void *map(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED)
+		perror("mmap"), exit(1);
+	return p;
+}
+
+static int eat_touch(void)
+{
+	char *p = map(1ul << 40);
+
+	for (size_t i = 0;; i += 4096)
+		p[i] = 1;
+}
+
+static int eat_call(void)
+{
+	char *p = map(1ul << 40);
+	int fd = open("/dev/zero", O_RDONLY);
+
+	for (size_t i = 0;; i += MIB) {
+		ssize_t n = read(fd, p + i, MIB);
+
+		if (n < 0)
+			return printf("read: %s\n", strerror(errno)), 1;
+	}
+}
+
+static int eat_malloc(void)
+{
+	unsigned long n = 0;
+
+	/* More at once than there is: Linux's heuristic overcommit says no. */
+	if (malloc(1ul << 40))
+		return printf("malloc of a TiB\n"), 1;
+	printf("malloc: %s\n", strerror(errno));
+	for (; n < 8; n++)
+		if (!malloc(MIB))
+			return printf("malloc after it: %s\n", strerror(errno)),
+			       1;
+	printf("then there is memory\n");
+	return 0;
+}
+
+static int eat_file(void)
+{
+	static char buf[65536];
+	int fd = open("/tmp/big", O_RDWR | O_CREAT, 0600);
+	long before = field("MemFree");
+	ssize_t n;
+
+	while ((n = write(fd, buf, sizeof(buf))) == sizeof(buf))
+		;
+	if (n < 0 && errno != ENOSPC && errno != ENOMEM)
+		return printf("write: %s\n", strerror(errno)), 1;
+	printf("the file is refused\n");
+	close(fd);
+	unlink("/tmp/big");
+	printf("%s\n", labs(field("MemFree") - before) < 1024
+			   ? "all is back"
+			   : "not all is back");
+	return 0;
+}
+
+static int eat_bursts(void)
+{
+	size_t half = (size_t)field("MemFree") * 1024 / 2, at = 0;
+	struct timespec ts = { 0, 10000000 };
+
+	for (int round = 0; round < 3; round++) {
+		char *p = map(half);
+
+		for (at = 0; at + MIB <= half; at += MIB) {
+			memset(p + at, 1, MIB);
+			nanosleep(&ts, NULL);
+		}
+		munmap(p, half);
+	}
+	printf("three times half\n");
+	return 0;
+}
+
+static long holders(void)
+{
+	static const char *const name[] = { "MemFree", "AnonPages", "Cached",
+		"Slab", "KernelStack", "PageTables", "VmallocUsed", "Reserved",
+		"KernelPages" };
+	long sum = 0;
+
+	for (unsigned i = 0; i < sizeof(name) / sizeof(*name); i++) {
+		long n = field(name[i]);
+
+		if (n < 0)
+			printf("no %s\n", name[i]);
+		sum += n;
+	}
+	return sum;
+}
+
+static void show_sum(const char *when)
+{
+	long off = holders() - field("MemTotal");
+
+	/* Each read of the file is an instant of its own. */
+	if (labs(off) > 128)
+		printf("%s: off by %ld kB\n", when, off);
+	else
+		printf("%s: it adds up\n", when);
+}
+
+static int eat_sum(void)
+{
+	long rest = field("KernelPages"), anon = field("AnonPages");
+	char *p = map(32 * MIB);
+
+	show_sum("before");
+	memset(p, 1, 32 * MIB);
+	show_sum("with 32 MiB");
+	if (labs(field("AnonPages") - anon - 32768) > 64)
+		printf("AnonPages grew by %ld kB\n", field("AnonPages") - anon);
+	/* What has no name of its own is little, and is not where it went. */
+	if (labs(field("KernelPages") - rest) > 256 || rest > 4096)
+		printf("KernelPages: %ld, then %ld kB\n", rest,
+		    field("KernelPages"));
+	munmap(p, 32 * MIB);
+	show_sum("after");
+	if (labs(field("AnonPages") - anon) > 64)
+		printf(
+		    "AnonPages are %ld kB more\n", field("AnonPages") - anon);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*fn)(void);
+	} ways[] = {
+		{ "touch", eat_touch },
+		{ "call", eat_call },
+		{ "malloc", eat_malloc },
+		{ "file", eat_file },
+		{ "bursts", eat_bursts },
+		{ "sum", eat_sum },
+	};
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	for (unsigned i = 0; argc > 1 && i < sizeof(ways) / sizeof(*ways); i++)
+		if (!strcmp(argv[1], ways[i].name))
+			return ways[i].fn();
+	return 2;
+}
