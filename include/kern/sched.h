@@ -151,6 +151,11 @@ static inline void preempt_disable(void)
 #endif
 }
 
+/* May the current thread wait for another cpu by looking, for a while, rather
+ * than sleep?  False when somebody else wants this cpu, or it is the only one.
+ * A hint. */
+bool sched_may_spin(void);
+
 void preempt_enable(void); /* reschedules if that was put off */
 
 /* --- sleeping ---------------------------------------------------------- */

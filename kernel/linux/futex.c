@@ -3,6 +3,7 @@
 #include <linux/futex.h>
 
 #include "kern/arch.h"
+#include "kern/clock.h"
 #include "kern/errno.h"
 #include "kern/num.h"
 #include "kern/signal.h"
@@ -11,21 +12,24 @@
 
 #define NBUCKET 512
 
+/* In the low bits of a key, which the word's alignment leaves free. */
+#define FUTEX_KEY_SHARED 1
+
+/* How long it is worth to look at the word before sleeping, ns. */
+#define SPIN_MIN 1000
+#define SPIN_MAX 50000
+
 static struct futex_bucket buckets[NBUCKET];
 
 /* Where a waiter is while it is being woken. */
 static struct futex_bucket waking;
 
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 31;
-	x *= 0x9e3779b97f4a7c15ul;
-	return x ^ (x >> 29);
-}
-
 struct futex_bucket *futex_bucket(const struct futex_key *key)
 {
-	return &buckets[mix(key->a ^ mix(key->b)) % NBUCKET];
+	uint64_t x =
+	    (key->a * 0xff51afd7ed558ccdul ^ key->b) * 0x9e3779b97f4a7c15ul;
+
+	return &buckets[x >> 32 & (NBUCKET - 1)];
 }
 
 void futex_init(void)
@@ -34,25 +38,30 @@ void futex_init(void)
 		list_init(&buckets[i].waiters);
 }
 
+static NOINLINE int shared_key(uint32_t *user, struct futex_key *key)
+{
+	uint64_t place[2];
+	int r = vm_futex_key(proc_self()->vm, (uintptr_t)user, place);
+
+	if (r != 0)
+		return r;
+	/* Memory that is not shared has this kind of key to itself as well. */
+	key->a = place[0];
+	key->b = place[1] | FUTEX_KEY_SHARED;
+	return 0;
+}
+
 int futex_key(uint32_t *user, bool shared, struct futex_key *key)
 {
-	struct vm_space *vm = proc_self()->vm;
-	uint64_t place[2];
-	int r;
-
-	if ((uintptr_t)user & 3)
+	if (unlikely((uintptr_t)user & 3))
 		return -EINVAL;
-	if (!user_range_ok(user, sizeof(*user)))
+	if (unlikely(!user_range_ok(user, sizeof(*user))))
 		return -EFAULT;
-	if (!shared) {
-		key->a = (uintptr_t)vm;
-		key->b = (uintptr_t)user;
-		return 0;
-	}
-	r = vm_futex_key(vm, (uintptr_t)user, place);
-	key->a = place[0];
-	key->b = place[1];
-	return r;
+	if (shared)
+		return shared_key(user, key);
+	key->a = (uintptr_t)proc_self()->vm;
+	key->b = (uintptr_t)user;
+	return 0;
 }
 
 /* --- queues: the bucket's lock is held ----------------------------------- */
@@ -64,11 +73,8 @@ void futex_withdraw(struct futex_bucket *b)
 	atomic_store_explicit(&b->nwait, n - 1, memory_order_relaxed);
 }
 
-void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w,
-    const struct futex_key *key, uint32_t bitset)
+void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w)
 {
-	w->key = *key;
-	w->bitset = bitset;
 	w->thread = thread_self();
 	atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
 	list_add_tail(&b->waiters, &w->link);
@@ -170,9 +176,38 @@ int futex_sleep(
 
 /* --- wait and wake ------------------------------------------------------- */
 
+/*
+ * Another cpu will change the word soon: see it, rather than sleep and have
+ * that cpu wake us.  Only while nobody else wants this cpu.
+ */
+static bool spin(const uint32_t *user, uint32_t val, uint64_t until)
+{
+	uint32_t now = val;
+
+	while (sched_may_spin() && !signal_pending()) {
+		for (unsigned i = 0; i < 16; i++) {
+			if (user_load32(user, &now) != 0 || now != val)
+				return now != val;
+			cpu_relax();
+		}
+		if (clock_mono() >= until)
+			break;
+	}
+	return false;
+}
+
+/* Twice as long when it would have been worth it, else half. */
+static void spin_adapt(struct task *t, uint64_t waited)
+{
+	if (waited < SPIN_MAX)
+		t->spin = MIN(MAX(2 * t->spin, SPIN_MIN), SPIN_MAX);
+	else
+		t->spin = t->spin / 2 < SPIN_MIN ? 0 : t->spin / 2;
+}
+
 /* Compare and queue in one; the word's page is brought in without the lock. */
-static int wait_setup(uint32_t *user, uint32_t val, const struct futex_key *key,
-    struct futex_bucket *b, struct futex_waiter *w, uint32_t bitset)
+static int wait_setup(uint32_t *user, uint32_t val, struct futex_bucket *b,
+    struct futex_waiter *w)
 {
 	uint32_t now;
 	int r;
@@ -182,7 +217,7 @@ static int wait_setup(uint32_t *user, uint32_t val, const struct futex_key *key,
 		futex_announce(b);
 		r = user_load32_nofault(user, &now);
 		if (likely(r == 0 && now == val)) {
-			futex_enqueue(b, w, key, bitset);
+			futex_enqueue(b, w);
 			return 0;
 		}
 		futex_withdraw(b);
@@ -195,38 +230,65 @@ static int wait_setup(uint32_t *user, uint32_t val, const struct futex_key *key,
 	}
 }
 
+static int wait_here(
+    uint32_t *user, uint32_t val, struct futex_waiter *w, uint64_t deadline)
+{
+	struct futex_bucket *b = futex_bucket(&w->key);
+	int r = wait_setup(user, val, b, w);
+
+	return likely(r == 0) ? futex_sleep(b, w, deadline) : r;
+}
+
+static NOINLINE int spin_then_wait(
+    uint32_t *user, uint32_t val, struct futex_waiter *w, uint64_t deadline)
+{
+	struct task *t = task_self();
+	uint64_t begin = clock_mono();
+	int r;
+
+	if (t->spin && spin(user, val, MIN(begin + t->spin, deadline)))
+		r = -EAGAIN;
+	else
+		r = wait_here(user, val, w, deadline);
+	spin_adapt(t, clock_mono() - begin);
+	return r;
+}
+
 static long wait_again(struct restart *rs)
 {
 	return futex_wait((uint32_t *)rs->arg[0], rs->arg[1],
 	    (uint32_t)rs->arg[2], rs->deadline, (uint32_t)rs->arg[3]);
 }
 
+static NOINLINE long wait_interrupted(uint32_t *user, bool shared, uint32_t val,
+    uint64_t deadline, uint32_t bitset)
+{
+	if (deadline == TIME_NEVER)
+		return -ERESTARTSYS;
+	task_self()->restart = (struct restart){ wait_again, deadline,
+		{ (uintptr_t)user, shared, val, bitset } };
+	return -ERESTART_RESTARTBLOCK;
+}
+
 long futex_wait(uint32_t *user, bool shared, uint32_t val, uint64_t deadline,
     uint32_t bitset)
 {
-	struct restart *restart = &task_self()->restart;
 	struct futex_waiter w;
-	struct futex_bucket *b;
-	struct futex_key key;
 	int r;
 
-	if (bitset == 0)
+	if (unlikely(bitset == 0))
 		return -EINVAL;
-	r = futex_key(user, shared, &key);
-	if (r != 0)
+	r = futex_key(user, shared, &w.key);
+	if (unlikely(r != 0))
 		return r;
-	b = futex_bucket(&key);
-	r = wait_setup(user, val, &key, b, &w, bitset);
-	if (r != 0)
-		return r;
-	r = futex_sleep(b, &w, deadline);
-	if (r != -EINTR)
-		return r;
-	if (deadline == TIME_NEVER)
-		return -ERESTARTSYS;
-	*restart = (struct restart){ wait_again, deadline,
-		{ (uintptr_t)user, shared, val, bitset } };
-	return -ERESTART_RESTARTBLOCK;
+	w.bitset = bitset;
+	if (sched_may_spin())
+		r = spin_then_wait(user, val, &w, deadline);
+	else
+		r = wait_here(user, val, &w, deadline);
+	if (unlikely(r == -EINTR))
+		return wait_interrupted(user, shared, val, deadline, bitset);
+	return r;
 }
 
 /*

@@ -52,6 +52,7 @@ struct futex_chain {
 };
 
 void futex_init(void);
+/* 0, -EINVAL, -EFAULT. */
 int futex_key(uint32_t *user, bool shared, struct futex_key *key);
 struct futex_bucket *futex_bucket(const struct futex_key *key);
 
@@ -74,8 +75,8 @@ static inline void futex_announce(struct futex_bucket *b)
 	atomic_fetch_add(&b->nwait, 1);
 }
 void futex_withdraw(struct futex_bucket *b);
-void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w,
-    const struct futex_key *key, uint32_t bitset); /* after futex_announce() */
+/* After futex_announce(); w->key and w->bitset are set. */
+void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w);
 void futex_take(struct futex_chain *c, struct futex_waiter *w);
 
 void futex_wake_chain(struct futex_chain *c);

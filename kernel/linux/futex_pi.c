@@ -86,18 +86,17 @@ static int try_take(uint32_t *user, struct futex_bucket *b,
 long futex_lock_pi(
     uint32_t *user, bool shared, uint64_t deadline, bool try_only)
 {
-	struct futex_waiter w;
+	struct futex_waiter w = { .bitset = 0 };
 	struct futex_bucket *b;
-	struct futex_key key;
-	int r = futex_key(user, shared, &key);
+	int r = futex_key(user, shared, &w.key);
 
 	if (r != 0)
 		return r;
-	b = futex_bucket(&key);
+	b = futex_bucket(&w.key);
 	for (;;) {
 		spin_lock(&b->lock);
 		futex_announce(b);
-		r = try_take(user, b, &key, try_only);
+		r = try_take(user, b, &w.key, try_only);
 		if (r == -EINPROGRESS)
 			break;
 		futex_withdraw(b);
@@ -107,7 +106,7 @@ long futex_lock_pi(
 		if (r != 1)
 			return r;
 	}
-	futex_enqueue(b, &w, &key, 0);
+	futex_enqueue(b, &w);
 	r = futex_sleep(b, &w, deadline);
 	return r == -EINTR ? -ERESTARTNOINTR : r;
 }

@@ -41,7 +41,7 @@ static long wait_op(int cmd, uint32_t *user, bool shared, bool wall,
 	return futex_lock_pi(user, shared, deadline, false);
 }
 
-long sys_futex(uint32_t *user, int op, uint32_t val,
+static NOINLINE long other_op(uint32_t *user, int op, uint32_t val,
     const struct __kernel_timespec *timeout, uint32_t *user2, uint32_t val3)
 {
 	bool shared = !(op & FUTEX_PRIVATE_FLAG);
@@ -77,4 +77,17 @@ long sys_futex(uint32_t *user, int op, uint32_t val,
 		log_once(LOG_WARN, "futex operation %d is not supported", cmd);
 		return -ENOSYS;
 	}
+}
+
+long sys_futex(uint32_t *user, int op, uint32_t val,
+    const struct __kernel_timespec *timeout, uint32_t *user2, uint32_t val3)
+{
+	bool shared = !(op & FUTEX_PRIVATE_FLAG);
+
+	/* What a C library does all the time goes first. */
+	if ((op & ~FUTEX_PRIVATE_FLAG) == FUTEX_WAKE)
+		return futex_wake(user, shared, val, FUTEX_BITSET_MATCH_ANY);
+	if (!timeout && (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET)
+		return futex_wait(user, shared, val, TIME_NEVER, val3);
+	return other_op(user, op, val, timeout, user2, val3);
 }

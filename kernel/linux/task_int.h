@@ -73,6 +73,7 @@ struct task {
 	uint32_t *clear_child_tid; /* the program's */
 	uint32_t *set_child_tid;
 	uintptr_t robust_list;
+	uint32_t spin; /* futex_wait(): how long to look first, ns */
 	int pdeath_signal;
 	uint64_t trapno, trap_error, trap_addr; /* of the last fault */
 	unsigned ioprio;

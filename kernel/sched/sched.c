@@ -333,6 +333,16 @@ void sched_yield_cpu(void)
 	irq_restore(flags);
 }
 
+bool sched_may_spin(void)
+{
+	const struct cpu *c = cpu_self();
+
+	return cpus[1] && !READ_ONCE(c->need_resched) &&
+	       !atomic_load_explicit(
+		   &c->runq->nready, memory_order_relaxed) &&
+	       !atomic_load_explicit(&c->runq->incoming, memory_order_relaxed);
+}
+
 void preempt_enable(void)
 {
 #ifdef __KERNEL__

@@ -358,6 +358,13 @@ void sched_yield_cpu(void)
 {
 }
 
+bool fake_may_spin;
+
+bool sched_may_spin(void)
+{
+	return fake_may_spin;
+}
+
 void preempt_enable(void)
 {
 }

@@ -10,6 +10,7 @@ struct proc fixture_proc;
 struct proc *proc_init = &fixture_proc;
 struct task fixture_task[FIXTURE_THREADS];
 unsigned fixture_fault_at;
+void (*fixture_on_load)(void);
 
 static struct thread threads[FIXTURE_THREADS];
 static unsigned accesses;
@@ -47,6 +48,7 @@ void fixture_reset(void)
 		list_add_tail(&p->tasks, &t->link);
 	}
 	fixture_fault_at = accesses = 0;
+	fixture_on_load = NULL;
 	fixture_become(0);
 }
 
@@ -94,6 +96,8 @@ static bool faults(void)
 
 int user_load32(const uint32_t *user, uint32_t *out)
 {
+	if (fixture_on_load)
+		fixture_on_load();
 	*out = *user;
 	return 0;
 }

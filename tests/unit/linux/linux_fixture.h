@@ -23,4 +23,7 @@ bool fixture_woken(unsigned i);
 /* Accesses to the program's memory from (n) on fail once; 0: never. */
 extern unsigned fixture_fault_at;
 
+/* Called before each look at a word that may fault; NULL: nothing. */
+extern void (*fixture_on_load)(void);
+
 #endif /* LINUX_FIXTURE_H */

@@ -24,6 +24,11 @@ static uint32_t word, word2;
 /* What happens while the thread under test sleeps. */
 static long result;
 
+bool signal_pending(void)
+{
+	return thread_self()->interrupted;
+}
+
 static int setup(void **state)
 {
 	(void)state;
@@ -32,6 +37,7 @@ static int setup(void **state)
 	word = word2 = 0;
 	result = -1;
 	fake_sleep_hook = NULL;
+	fake_may_spin = false;
 	return 0;
 }
 
@@ -66,6 +72,72 @@ static void test_timeout(void **state)
 	(void)state;
 	assert_int_equal(
 	    futex_wait(&word, false, 0, fake_clock_now() + 5, ANY), -ETIMEDOUT);
+	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
+}
+
+static void stray_then_wake(void *arg)
+{
+	/* A mutex wakes without its lock held: it may come this late. */
+	if (result++ < 0)
+		thread_wake(thread_self(), 0);
+	else
+		wake_one(arg);
+}
+
+static void test_stray_wake(void **state)
+{
+	(void)state;
+	fake_sleep_hook = stray_then_wake;
+	fake_sleep_arg = &word;
+	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), 0);
+	assert_int_equal(result, 1);
+}
+
+static unsigned looks;
+
+static void change_at_third(void)
+{
+	if (++looks == 3)
+		word = 1;
+}
+
+static void time_goes_on(void)
+{
+	looks++;
+	fake_clock_advance(1000);
+}
+
+static void wake_soon(void *arg)
+{
+	fake_clock_advance(1000);
+	wake_one(arg);
+}
+
+/* Who was woken soon the last time looks before he sleeps; in vain, then
+ * less. */
+static void test_spin(void **state)
+{
+	(void)state;
+	fake_may_spin = true;
+	fake_sleep_hook = wake_soon;
+	fake_sleep_arg = &word;
+	looks = 0;
+	fixture_on_load = change_at_third;
+	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), 0);
+	assert_int_equal(looks, 0);
+	assert_int_equal(fixture_task[0].spin, 1000);
+	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), -EAGAIN);
+	assert_int_equal(looks, 3);
+	assert_int_equal(fixture_task[0].spin, 2000);
+
+	word = looks = 0;
+	fake_sleep_hook = NULL;
+	fixture_on_load = time_goes_on;
+	assert_int_equal(
+	    futex_wait(&word, false, 0, fake_clock_now() + 90000, ANY),
+	    -ETIMEDOUT);
+	assert_int_equal(looks, 16);
+	assert_int_equal(fixture_task[0].spin, 1000);
 	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
 }
 
@@ -161,8 +233,10 @@ static void gather(uint32_t *at)
 	assert_int_equal(futex_key(at, false, &key), 0);
 	b = futex_bucket(&key);
 	for (int i = 0; i < 5; i++) {
+		crowd[i].key = key;
+		crowd[i].bitset = 1u << i;
 		futex_announce(b);
-		futex_enqueue(b, &crowd[i], &key, 1u << i);
+		futex_enqueue(b, &crowd[i]);
 	}
 }
 
@@ -317,6 +391,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_wait_and_wake),
 		TEST(test_timeout),
+		TEST(test_stray_wake),
+		TEST(test_spin),
 		TEST(test_page_not_there),
 		TEST(test_arguments),
 		TEST(test_who_is_meant),
