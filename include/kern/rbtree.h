@@ -18,6 +18,9 @@ struct rb_node {
 
 struct rb_root {
 	struct rb_node *node;
+	/* NULL, or: compute what (n) keeps of all that is below it from itself
+	 * and its children.  True: it is not what it was. */
+	bool (*update)(struct rb_node *n);
 };
 
 #define rb_entry(n, type, member) container_of(n, type, member)
@@ -27,6 +30,8 @@ struct rb_root {
 void rb_insert(
     struct rb_root *, struct rb_node *n, struct rb_node *parent, int side);
 void rb_remove(struct rb_root *, struct rb_node *);
+/* Something that (n) keeps of its own has changed: update() where it shows. */
+void rb_update(struct rb_root *, struct rb_node *n);
 
 /* In order; NULL at the end or in an empty tree. */
 struct rb_node *rb_first(const struct rb_root *);

@@ -38,6 +38,25 @@ static void rotate(struct rb_root *root, struct rb_node *n, int side)
 	replace(root, n, up);
 	up->child[side] = n;
 	n->parent = up;
+	if (root->update) {
+		(void)root->update(n);
+		(void)root->update(up);
+	}
+}
+
+void rb_update(struct rb_root *root, struct rb_node *n)
+{
+	while (n && root->update(n))
+		n = n->parent;
+}
+
+/* From (n) up: nodes have moved, so that one in between may look the same. */
+static void update_path(struct rb_root *root, struct rb_node *n)
+{
+	if (!root->update)
+		return;
+	for (; n; n = n->parent)
+		(void)root->update(n);
 }
 
 void rb_insert(
@@ -47,9 +66,11 @@ void rb_insert(
 	if (!parent) {
 		root->node = n;
 		n->red = false;
+		update_path(root, n);
 		return;
 	}
 	parent->child[side] = n;
+	update_path(root, n);
 	while (is_red(n->parent)) {
 		struct rb_node *grand = n->parent->parent;
 		int s = side_of(n->parent);
@@ -135,6 +156,7 @@ void rb_remove(struct rb_root *root, struct rb_node *n)
 		succ->red = n->red;
 		replace(root, n, succ);
 	}
+	update_path(root, parent);
 	if (black)
 		remove_fixup(root, child, parent);
 }

@@ -11,6 +11,7 @@
 struct item {
 	struct rb_node node;
 	int key;
+	int weight, heaviest; /* of its own; of all that is below */
 	bool in;
 };
 
@@ -20,6 +21,23 @@ static struct rb_root root;
 static struct item *item_of(struct rb_node *n)
 {
 	return rb_entry(n, struct item, node);
+}
+
+static int heaviest(struct rb_node *n)
+{
+	int h = item_of(n)->weight;
+
+	for (int s = 0; s < 2; s++)
+		if (n->child[s] && item_of(n->child[s])->heaviest > h)
+			h = item_of(n->child[s])->heaviest;
+	return h;
+}
+
+static bool update(struct rb_node *n)
+{
+	int old = item_of(n)->heaviest;
+
+	return (item_of(n)->heaviest = heaviest(n)) != old;
 }
 
 static void insert(struct item *it)
@@ -49,6 +67,8 @@ static int check_node(struct rb_node *n, struct rb_node *parent)
 	for (int s = 0; s < 2; s++)
 		h[s] = check_node(n->child[s], n);
 	assert_int_equal(h[0], h[1]);
+	if (root.update)
+		assert_int_equal(item_of(n)->heaviest, heaviest(n));
 	return h[0] + !n->red;
 }
 
@@ -70,19 +90,23 @@ static void check_order(void)
 	assert_ptr_equal(rb_last(&root), last);
 }
 
-static void test_random(void **state)
+static void run(void)
 {
-	(void)state;
 	for (int i = 0; i < N; i++)
-		items[i].key = i;
+		items[i] = (struct item){ .key = i };
+	root.node = NULL;
 	srand(3);
 	for (int i = 0; i < 30000; i++) {
 		struct item *it = &items[rand() % N];
 
-		if (it->in) {
+		if (it->in && root.update && rand() % 3 == 0) {
+			it->weight = rand() % 1000;
+			rb_update(&root, &it->node);
+		} else if (it->in) {
 			rb_remove(&root, &it->node);
 			it->in = false;
 		} else {
+			it->weight = rand() % 1000;
 			insert(it);
 		}
 		if (i % 16 == 0) {
@@ -94,10 +118,24 @@ static void test_random(void **state)
 	}
 }
 
+static void test_random(void **state)
+{
+	(void)state;
+	run();
+}
+
+static void test_update(void **state)
+{
+	(void)state;
+	root.update = update;
+	run();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_update),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
