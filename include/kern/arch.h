@@ -237,9 +237,33 @@ void pgtable_destroy(struct pgtable *); /* frees tables, not pages */
 struct pgtable *pgtable_kernel(void);
 int pt_map(struct pgtable *, uintptr_t va, uint64_t pa, size_t size,
     unsigned prot); /* 0, -ENOMEM; replaces what was there, no flush */
+/*
+ * The entry that maps (va), or that will map its 4 KiB: tables above it are
+ * made.  NULL: no memory.  Threads may look for entries and fill them at once
+ * without whatever serialises changes, while no table is taken out.
+ */
+struct pt_slot;
+struct pt_slot *pt_slot(struct pgtable *, uintptr_t va);
+bool pt_slot_empty(const struct pt_slot *);
+/* Map 4 KiB; false: another thread has mapped something. */
+bool pt_slot_fill(struct pt_slot *, uint64_t pa, unsigned prot) MUST_CHECK;
 /* Returns the size unmapped (0: nothing there); *pa as it was.  *cached: a cpu
  * may remember it, so that pt_flush() has to come before the page is freed. */
 size_t pt_unmap(struct pgtable *, uintptr_t va, uint64_t *pa, bool *cached);
+/*
+ * Unmap what is in [va, end) until pa[] is full.  Returns where to go on: (end)
+ * when all is done.  The physical addresses come with PT_GONE_2M where a page
+ * is that large; [first, last) is where a cpu may remember something, empty if
+ * first >= last.
+ */
+#define PT_GONE_2M 1ul
+struct pt_batch {
+	uint64_t *pa;
+	unsigned n, max;
+	uintptr_t first, last; /* grow only: begin with UINTPTR_MAX and 0 */
+};
+uintptr_t pt_unmap_range(
+    struct pgtable *, uintptr_t va, uintptr_t end, struct pt_batch *);
 /* 0 or -ENOENT.  Splits a 2 MiB page when asked to (-ENOMEM). */
 int pt_protect(struct pgtable *, uintptr_t va, size_t size, unsigned prot);
 bool pt_lookup(struct pgtable *, uintptr_t va, uint64_t *pa, size_t *size,
@@ -253,9 +277,13 @@ void pt_clean(
 /* Forget translations on all cpus that may hold them.  Interrupts on, no
  * spinlock held (it waits for the other cpus). */
 void pt_flush(struct pgtable *, uintptr_t va, size_t len);
-/* Take the tables out that map nothing in [va, va + len), of the lower half,
- * and put them before (*tables), a chain that begins as NULL. */
-void pt_prune(struct pgtable *, uintptr_t va, size_t len, void **tables);
+/*
+ * Nothing is mapped in [floor, roof), of the lower half: take the tables out
+ * that cover some of [va, end) inside it and nothing outside it, and put them
+ * before (*tables), a chain that begins as NULL.
+ */
+void pt_prune(struct pgtable *, uintptr_t va, uintptr_t end, uintptr_t floor,
+    uintptr_t roof, void **tables);
 /* pt_flush() of all that was unmapped, then free these tables. */
 void pt_flush_free(struct pgtable *, uintptr_t va, size_t len, void *tables);
 /* Memory that page tables use, but for the kernel's from boot. */

@@ -74,6 +74,7 @@ struct mm_stats {
 	uint64_t balloon;          /* with the hypervisor; not in total */
 };
 void mm_stats(struct mm_stats *);
+uint64_t mm_total_bytes(void); /* mm_stats.total, for less */
 /* Count (delta) bytes of page cache. */
 void mm_account_file(int64_t delta);
 

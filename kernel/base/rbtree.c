@@ -50,11 +50,10 @@ void rb_update(struct rb_root *root, struct rb_node *n)
 		n = n->parent;
 }
 
-/* From (n) up: nodes have moved, so that one in between may look the same. */
+/* All from (n) up: one in between is new to its place, and what it was does
+ * not say whether those above it have changed. */
 static void update_path(struct rb_root *root, struct rb_node *n)
 {
-	if (!root->update)
-		return;
 	for (; n; n = n->parent)
 		(void)root->update(n);
 }
@@ -63,14 +62,16 @@ void rb_insert(
     struct rb_root *root, struct rb_node *n, struct rb_node *parent, int side)
 {
 	*n = (struct rb_node){ .parent = parent, .red = true };
+	if (root->update)
+		(void)root->update(n);
 	if (!parent) {
 		root->node = n;
 		n->red = false;
-		update_path(root, n);
 		return;
 	}
 	parent->child[side] = n;
-	update_path(root, n);
+	if (root->update)
+		rb_update(root, parent);
 	while (is_red(n->parent)) {
 		struct rb_node *grand = n->parent->parent;
 		int s = side_of(n->parent);
@@ -133,7 +134,7 @@ static void remove_fixup(
 void rb_remove(struct rb_root *root, struct rb_node *n)
 {
 	struct rb_node *child, *parent, *succ;
-	bool black;
+	bool black, moved = n->child[0] && n->child[1];
 
 	if (!n->child[0] || !n->child[1]) {
 		child = n->child[0] ? n->child[0] : n->child[1];
@@ -156,7 +157,10 @@ void rb_remove(struct rb_root *root, struct rb_node *n)
 		succ->red = n->red;
 		replace(root, n, succ);
 	}
-	update_path(root, parent);
+	if (root->update && moved)
+		update_path(root, parent);
+	else if (root->update)
+		rb_update(root, parent);
 	if (black)
 		remove_fixup(root, child, parent);
 }

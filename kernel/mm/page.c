@@ -395,6 +395,11 @@ void mm_free_boot_range(paddr_t pa, uint64_t len)
 	}
 }
 
+uint64_t mm_total_bytes(void)
+{
+	return total_pages << PAGE_SHIFT;
+}
+
 uint64_t page_free_bytes(void)
 {
 	uint64_t n = READ_ONCE(free_pages) + READ_ONCE(untouched_pages);
@@ -407,7 +412,7 @@ uint64_t page_free_bytes(void)
 
 void page_stats(struct mm_stats *st)
 {
-	st->total = total_pages << PAGE_SHIFT;
+	st->total = mm_total_bytes();
 	st->reserved = (total_pages - managed_pages) << PAGE_SHIFT;
 	st->free = page_free_bytes();
 }

@@ -1,7 +1,9 @@
 /*
- * Page faults.  The page is found or made without pt_lock, then installed
- * under it if nothing has happened meanwhile: another thread may have
- * resolved the same fault, and vm_object_zap() may have dropped the page.
+ * Page faults.  Anonymous memory that is touched first, the most frequent
+ * case, goes without a lock but the space's: see vm_int.h.  Any other page is
+ * found or made without pt_lock, then installed under it if nothing has
+ * happened meanwhile: another thread may have resolved the same fault, and
+ * vm_object_zap() may have dropped the page.
  */
 
 #include "kern/errno.h"
@@ -61,11 +63,8 @@ static int install(struct vma *v, uintptr_t va, void *old, void *page,
 	mutex_lock(&s->pt_lock);
 	if (look(s, va).page == old && s->zap_seq == seq) {
 		err = pt_map(s->pt, va, va_to_pa(page), PAGE_SIZE, prot);
-		if (!err && !old) {
+		if (!err && !old)
 			v->resident++;
-			if (!v->obj)
-				mm_account_anon(1);
-		}
 	}
 	mutex_unlock(&s->pt_lock);
 	if (!err && old) {
@@ -73,20 +72,6 @@ static int install(struct vma *v, uintptr_t va, void *old, void *page,
 			pt_flush(s->pt, va, PAGE_SIZE);
 		page_put(old);
 	}
-	return err;
-}
-
-/* A zeroed page for an anonymous mapping. */
-static int fault_zero(struct vma *v, uintptr_t va, uint64_t seq)
-{
-	void *page = page_alloc(0, PAGE_ZERO | PAGE_USER);
-	int err;
-
-	if (!page)
-		return -ENOMEM;
-	err = install(v, va, NULL, page, vm_pt_prot(v->prot), seq);
-	if (err)
-		page_put(page);
 	return err;
 }
 
@@ -196,9 +181,37 @@ static int fault_in(struct vma *v, uintptr_t va, unsigned access)
 	case MAPPED_NOTHING:
 		break;
 	}
-	if (v->obj)
-		return fault_object(v, va, access, NULL, seq);
-	return fault_zero(v, va, seq);
+	return v->obj ? fault_object(v, va, access, NULL, seq) : RETRY;
+}
+
+/* Counted before it is there, so that whoever takes it out finds it counted. */
+static void count_anon(struct vma *v, int64_t pages)
+{
+	atomic_fetch_add_explicit(
+	    &v->resident, (uint64_t)pages, memory_order_relaxed);
+	mm_account_anon(pages);
+}
+
+/* Anonymous memory: a zeroed page where there is none. */
+static int fault_anon(struct vma *v, uintptr_t va, unsigned access)
+{
+	struct pt_slot *slot = pt_slot(v->space->pt, va);
+	void *page;
+
+	if (unlikely(!slot))
+		return -ENOMEM;
+	if (unlikely(!pt_slot_empty(slot)))
+		return fault_in(v, va, access);
+	page = page_alloc(0, PAGE_ZERO | PAGE_USER);
+	if (unlikely(!page))
+		return -ENOMEM;
+	count_anon(v, 1);
+	if (pt_slot_fill(slot, va_to_pa(page), vm_pt_prot(v->prot)))
+		return 0;
+	/* another thread was faster */
+	count_anon(v, -1);
+	page_put(page);
+	return 0;
 }
 
 /* Extend a mapping that grows down to (va).  The space is locked. */
@@ -235,10 +248,12 @@ static int fault_locked(struct vma *v, uintptr_t va, unsigned access)
 	bool old;
 	int err;
 
-	if (!allowed(v, access))
+	if (unlikely(!allowed(v, access)))
 		return -EACCES;
+	if (!atomic_load_explicit(&v->touched, memory_order_relaxed))
+		v->touched = true;
 	old = mm_noreclaim_begin();
-	err = fault_in(v, va, access);
+	err = v->obj ? fault_in(v, va, access) : fault_anon(v, va, access);
 	mm_noreclaim_end(old);
 	return err;
 }

@@ -9,93 +9,73 @@
 
 void gather_init(struct vm_gather *g, struct vm_space *s)
 {
-	*g = (struct vm_gather){ .space = s, .start = UINTPTR_MAX };
-	g->page = g->few;
-	g->max = ARRAY_SIZE(g->few);
+	g->space = s;
+	g->tables = NULL;
+	g->gone =
+	    (struct pt_batch){ g->few, 0, ARRAY_SIZE(g->few), UINTPTR_MAX, 0 };
 }
 
-/* Many pages came: a larger array saves a flush, which all cpus wait for. */
-bool gather_room(struct vm_gather *g)
+/*
+ * pt_lock is held.  False: no room, flush without it.  Many pages came: a
+ * larger array saves flushes, which all cpus wait for.
+ */
+static bool gather_room(struct vm_gather *g)
 {
-	void **more;
+	uint64_t *more;
 
-	if (g->n < g->max)
+	if (g->gone.n < g->gone.max)
 		return true;
-	if (g->page != g->few)
+	if (g->gone.pa != g->few)
 		return false;
 	more = page_alloc(0, PAGE_ATOMIC);
 	if (!more)
 		return false;
 	memcpy(more, g->few, sizeof(g->few));
-	g->page = more;
-	g->max = PAGE_SIZE / sizeof(*more);
+	g->gone.pa = more;
+	g->gone.max = PAGE_SIZE / sizeof(*more);
 	return true;
-}
-
-void gather_page(struct vm_gather *g, void *page)
-{
-	g->page[g->n++] = page;
-}
-
-void gather_stale(struct vm_gather *g, uintptr_t start, uintptr_t end)
-{
-	g->start = MIN(g->start, start);
-	g->end = MAX(g->end, end);
 }
 
 /* Without pt_lock. */
 void gather_flush(struct vm_gather *g)
 {
-	if (g->start < g->end)
+	struct pt_batch *b = &g->gone;
+
+	if (b->first < b->last)
 		pt_flush_free(
-		    g->space->pt, g->start, g->end - g->start, g->tables);
-	for (unsigned i = 0; i < g->n; i++)
-		page_put(g->page[i]);
-	g->n = 0;
+		    g->space->pt, b->first, b->last - b->first, g->tables);
+	for (unsigned i = 0; i < b->n; i++)
+		page_put(pa_to_va(b->pa[i]));
 	g->tables = NULL;
-	g->start = UINTPTR_MAX;
-	g->end = 0;
+	b->n = 0;
+	b->first = UINTPTR_MAX;
+	b->last = 0;
 }
 
 void gather_end(struct vm_gather *g)
 {
 	gather_flush(g);
-	if (g->page != g->few)
-		page_free(g->page, 0);
+	if (g->gone.pa != g->few)
+		page_free(g->gone.pa, 0);
 }
 
 /* pt_lock is held.  Returns where to go on: (end), or where room ran out. */
 static uintptr_t zap_some(
     struct vm_gather *g, struct vma *v, uintptr_t va, uintptr_t end)
 {
-	struct vm_space *s = v->space;
-	uintptr_t first = 0, last = 0;
-	void *had = g->tables;
-	uint64_t pa;
-	bool cached;
+	unsigned n;
 
-	while (va < end && v->resident > 0 && gather_room(g)) {
-		va = pt_next(s->pt, va, end);
-		if (va >= end)
-			break;
-		if (pt_unmap(s->pt, va, &pa, &cached)) {
-			gather_page(g, pa_to_va(pa));
-			if (cached)
-				gather_stale(g, va, va + PAGE_SIZE);
-			first = first ? first : va;
-			last = va;
-			v->resident--;
-			if (!v->obj)
-				mm_account_anon(-1);
-		}
-		va += PAGE_SIZE;
+	while (va < end && gather_room(g)) {
+		n = g->gone.n;
+		va = pt_unmap_range(v->space->pt, va, end, &g->gone);
+		n = g->gone.n - n;
+		if (n == 0)
+			continue;
+		atomic_fetch_sub(&v->resident, n);
+		if (!v->obj)
+			mm_account_anon(-(int64_t)n);
 	}
-	if (first) {
-		pt_prune(s->pt, first, last + PAGE_SIZE - first, &g->tables);
-		if (g->tables != had)
-			gather_stale(g, first, last + PAGE_SIZE);
-	}
-	return v->resident > 0 ? va : end;
+	return va;
 }
 
 void gather_zap(
@@ -105,9 +85,25 @@ void gather_zap(
 		mutex_lock(&v->space->pt_lock);
 		start = zap_some(g, v, start, end);
 		mutex_unlock(&v->space->pt_lock);
-		if (!gather_room(g))
+		if (start < end)
 			gather_flush(g);
 	}
+}
+
+void gather_prune(struct vm_gather *g, uintptr_t start, uintptr_t end)
+{
+	struct vma *next = vma_find(g->space, start);
+	struct vma *prev = vma_before(g->space, next);
+	uintptr_t roof = next ? next->start : USER_MAX + PAGE_SIZE;
+
+	mutex_lock(&g->space->pt_lock);
+	pt_prune(
+	    g->space->pt, start, end, prev ? prev->end : 0, roof, &g->tables);
+	mutex_unlock(&g->space->pt_lock);
+	if (!g->tables)
+		return;
+	g->gone.first = MIN(g->gone.first, start);
+	g->gone.last = MAX(g->gone.last, end);
 }
 
 void vma_zap(struct vma *v, uintptr_t start, uintptr_t end)

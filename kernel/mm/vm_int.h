@@ -8,6 +8,11 @@
  * vm_space.pt_lock.  vm_object_zap() is called with a file system's locks
  * held, so it must not take vm_space.lock: the mappings of an object are also
  * on a list under rmap_lock.
+ *
+ * Page tables: an entry of anonymous memory that is empty is filled by
+ * compare-and-swap (pt_slot()) by whoever has the space locked, for reading
+ * too.  All else is done under pt_lock; tables are taken out only with the
+ * space locked for writing as well.
  */
 
 #include <stdatomic.h>
@@ -37,16 +42,20 @@ struct vma {
 	uint64_t off; /* of (start) in (obj), bytes */
 	struct vm_space *space;
 	struct list rmap;          /* rmap_lock */
-	_Atomic uint64_t resident; /* pages; changed under pt_lock */
+	_Atomic uint64_t resident; /* pages */
+	_Atomic bool touched;      /* there may be tables of its own */
+	/* Bytes free directly below, and the most there are in the subtree. */
+	uint64_t gap, max_gap;
 };
 
 struct vm_space {
 	_Atomic uint32_t refs;
 	struct pgtable *pt;
 	struct rwlock lock;       /* the mappings; faults are readers */
-	struct mutex pt_lock;     /* pt_*() on (pt) */
+	struct mutex pt_lock;     /* pt_*() on (pt): see above */
 	_Atomic uint64_t zap_seq; /* vm_object_zap()s; changed under pt_lock */
 	struct rb_root vmas;
+	unsigned nvma;
 	uint64_t size, locked; /* bytes */
 	uintptr_t mmap_base;   /* mappings are placed below it */
 	uintptr_t brk_start, brk;
@@ -56,22 +65,30 @@ struct vm_space {
 /* Pages that were unmapped; freed once no cpu can reach them. */
 struct vm_gather {
 	struct vm_space *space;
-	uintptr_t start, end; /* what to flush */
-	unsigned n, max;
-	void *tables; /* that became empty: pt_prune() */
-	void **page;
-	void *few[16];
+	struct pt_batch gone; /* with what to flush */
+	void *tables;         /* that have become empty: pt_prune() */
+	uint64_t few[16];
 };
+
+/* What /proc/sys/vm changes: vm_sysctl.c. */
+struct vm_tune {
+	_Atomic unsigned max_map_count;
+};
+extern struct vm_tune vm_tune;
 
 /* vm_space.c */
 struct vma *vma_find(struct vm_space *, uintptr_t addr); /* end > addr */
 struct vma *vma_next(const struct vma *);
 struct vma *vma_prev(const struct vma *);
+/* The last mapping below (next), which may be NULL. */
+struct vma *vma_before(struct vm_space *, const struct vma *next);
 struct vma *vma_create(struct vm_space *, uintptr_t start, uintptr_t end,
     unsigned prot, unsigned flags, struct vm_object *obj, uint64_t off);
 void vma_insert(struct vma *);
 void vma_destroy(struct vma *); /* not in the tree */
 void vma_remove(struct vma *);  /* from the tree */
+/* Would one more be too many?  vm.max_map_count */
+bool vma_too_many(const struct vm_space *);
 /* Cut in two at (addr); 0 or -ENOMEM. */
 int vma_split(struct vma *, uintptr_t addr);
 /* Join with the neighbours where that says the same. */
@@ -87,17 +104,16 @@ bool vm_overcommits(size_t len, unsigned prot, unsigned flags);
 
 /* vm_gather.c */
 void gather_init(struct vm_gather *, struct vm_space *);
-/* pt_lock is held.  False: no room, call gather_flush() without it. */
-bool gather_room(struct vm_gather *);
-void gather_page(struct vm_gather *, void *page);
-/* Some cpu may remember [start, end). */
-void gather_stale(struct vm_gather *, uintptr_t start, uintptr_t end);
+/* Flush, and free what has gone. */
 void gather_flush(struct vm_gather *);
 void gather_end(struct vm_gather *);
 /* Unmap the pages of [start, end), inside (v), into (g). */
 void gather_zap(
     struct vm_gather *, struct vma *v, uintptr_t start, uintptr_t end);
-/* The same, and forget them at once. */
+/* Take out the tables of [start, end), where nothing is mapped any more; the
+ * space is locked for writing. */
+void gather_prune(struct vm_gather *, uintptr_t start, uintptr_t end);
+/* Zap, and forget them at once. */
 void vma_zap(struct vma *v, uintptr_t start, uintptr_t end);
 
 /* vm_map.c: the space is locked for writing */

@@ -49,6 +49,38 @@ static int place(
 	return *addr ? 0 : -ENOMEM;
 }
 
+/* Does (v) say the same, so that it could become longer instead? */
+static bool alike(const struct vma *v, unsigned prot, unsigned flags,
+    const struct vm_object *obj)
+{
+	return v->prot == prot && v->flags == (flags & VM_KEPT) &&
+	       v->obj == obj && !(v->flags & VM_GROWSDOWN);
+}
+
+/*
+ * Let a neighbour grow over [at, end), which is free: most new mappings touch
+ * one that says the same.  False: none does.
+ */
+static bool extend(struct vm_space *s, uintptr_t at, uintptr_t end,
+    unsigned prot, unsigned flags, struct vm_object *obj, uint64_t off)
+{
+	struct vma *next = vma_find(s, at), *prev = vma_before(s, next);
+
+	if (prev && prev->end == at && alike(prev, prot, flags, obj) &&
+	    (!obj || prev->off + (at - prev->start) == off)) {
+		vma_resize(prev, prev->start, end);
+		if (next && next->start == end)
+			(void)vma_merge(prev);
+		return true;
+	}
+	if (next && next->start == end && alike(next, prot, flags, obj) &&
+	    (!obj || next->off == off + (end - at))) {
+		vma_resize(next, at, next->end);
+		return true;
+	}
+	return false;
+}
+
 static int map_locked(struct vm_space *s, uintptr_t *addr, size_t len,
     unsigned prot, unsigned flags, struct vm_object *obj, uint64_t off)
 {
@@ -57,11 +89,14 @@ static int map_locked(struct vm_space *s, uintptr_t *addr, size_t len,
 
 	if (err)
 		return err;
+	if (extend(s, *addr, *addr + len, prot, flags, obj, off))
+		return 0;
+	if (vma_too_many(s))
+		return -ENOMEM;
 	v = vma_create(s, *addr, *addr + len, prot, flags, obj, off);
 	if (!v)
 		return -ENOMEM;
 	vma_insert(v);
-	(void)vma_merge(v);
 	return 0;
 }
 
@@ -108,23 +143,42 @@ int vm_split_range(struct vm_space *s, uintptr_t addr, size_t len)
 	return 0;
 }
 
-int vm_unmap_locked(struct vm_space *s, uintptr_t addr, size_t len)
+/* Take [start, end) off (v), of which it is an end or all. */
+static void cut(
+    struct vm_gather *g, struct vma *v, uintptr_t start, uintptr_t end)
 {
-	struct vma *v, *next;
-	struct vm_gather g;
-
-	if (vm_split_range(s, addr, len))
-		return -ENOMEM;
-	gather_init(&g, s);
-	for (v = vma_find(s, addr); v && v->start < addr + len; v = next) {
-		next = vma_next(v);
-		gather_zap(&g, v, v->start, v->end);
-		/* The object must not lose sight of what can be written. */
-		if (v->obj)
-			gather_flush(&g);
+	gather_zap(g, v, start, end);
+	/* The object must not lose sight of what can be written. */
+	if (v->obj)
+		gather_flush(g);
+	if (v->start < start) {
+		vma_resize(v, v->start, start);
+	} else if (end < v->end) {
+		vma_resize(v, end, v->end);
+	} else {
 		vma_remove(v);
 		vma_destroy(v);
 	}
+}
+
+int vm_unmap_locked(struct vm_space *s, uintptr_t addr, size_t len)
+{
+	struct vma *v = vma_find(s, addr), *next;
+	uintptr_t end = addr + len;
+	bool touched = false;
+	struct vm_gather g;
+
+	/* A hole in the middle is all that can fail. */
+	if (v && v->start < addr && v->end > end && vma_split(v, end))
+		return -ENOMEM;
+	gather_init(&g, s);
+	for (; v && v->start < end; v = next) {
+		next = v->end < end ? vma_next(v) : NULL;
+		touched |= v->touched;
+		cut(&g, v, MAX(v->start, addr), MIN(v->end, end));
+	}
+	if (touched)
+		gather_prune(&g, addr, end);
 	gather_end(&g);
 	return 0;
 }

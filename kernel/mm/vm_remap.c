@@ -18,7 +18,6 @@ static int move_pages(
 	uintptr_t va = from, end = from + len;
 	uint64_t pa;
 	size_t size;
-	void *tables = NULL;
 	unsigned prot;
 	bool cached, flush = false;
 	int err = 0;
@@ -35,12 +34,9 @@ static int move_pages(
 		v->resident--;
 		dst->resident++;
 	}
-	/* not after a failure: what has gone comes back to these tables */
-	if (!err)
-		pt_prune(s->pt, from, len, &tables);
 	mutex_unlock(&s->pt_lock);
-	if (flush || tables)
-		pt_flush_free(s->pt, from, len, tables);
+	if (flush)
+		pt_flush(s->pt, from, len);
 	return err;
 }
 
@@ -50,12 +46,15 @@ static int move_vma(struct vma *v, uintptr_t old, size_t old_len, uintptr_t to,
 {
 	struct vm_space *s = v->space;
 	uint64_t off = v->obj ? v->off + (old - v->start) : 0;
-	struct vma *dst =
-	    vma_create(s, to, to + new_len, v->prot, v->flags, v->obj, off);
+	struct vma *dst;
 	int err;
 
+	if (vma_too_many(s))
+		return -ENOMEM;
+	dst = vma_create(s, to, to + new_len, v->prot, v->flags, v->obj, off);
 	if (!dst)
 		return -ENOMEM;
+	dst->touched = v->touched;
 	vma_insert(dst);
 	err = move_pages(v, dst, old, to, MIN(old_len, new_len));
 	if (err) {

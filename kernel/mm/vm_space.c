@@ -13,6 +13,10 @@
 #define LOW_2G_START   0x40000000ul /* MAP_32BIT, as Linux has it */
 #define LOW_2G_END     0x80000000ul
 
+struct vm_tune vm_tune = {
+	.max_map_count = 65530, /* Linux's */
+};
+
 static struct vma *vma_of(struct rb_node *n)
 {
 	return n ? rb_entry(n, struct vma, node) : NULL;
@@ -26,6 +30,11 @@ struct vma *vma_next(const struct vma *v)
 struct vma *vma_prev(const struct vma *v)
 {
 	return vma_of(rb_prev(&v->node));
+}
+
+struct vma *vma_before(struct vm_space *s, const struct vma *next)
+{
+	return next ? vma_prev(next) : vma_of(rb_last(&s->vmas));
 }
 
 struct vma *vma_find(struct vm_space *s, uintptr_t addr)
@@ -70,6 +79,49 @@ void vma_destroy(struct vma *v)
 	kfree(v);
 }
 
+/* --- the tree and its gaps --------------------------------------------- */
+
+/* Where a new mapping below (v) has to end. */
+static uintptr_t roof_under(const struct vma *v)
+{
+	if (!(v->flags & VM_GROWSDOWN))
+		return v->start;
+	return v->start > VM_GUARD_GAP ? v->start - VM_GUARD_GAP : 0;
+}
+
+static uint64_t max_gap_of(struct rb_node *n)
+{
+	return n ? rb_entry(n, struct vma, node)->max_gap : 0;
+}
+
+static bool max_gap_update(struct rb_node *n)
+{
+	struct vma *v = vma_of(n);
+	uint64_t below = MAX(max_gap_of(n->child[0]), max_gap_of(n->child[1]));
+	uint64_t old = v->max_gap;
+
+	v->max_gap = MAX(v->gap, below);
+	return v->max_gap != old;
+}
+
+static uint64_t gap_between(const struct vma *prev, const struct vma *v)
+{
+	uintptr_t floor = prev ? prev->end : 0;
+
+	return roof_under(v) > floor ? roof_under(v) - floor : 0;
+}
+
+/* What lies below (v), which may be NULL, has changed. */
+static void gap_update(const struct vma *prev, struct vma *v)
+{
+	uint64_t gap = v ? gap_between(prev, v) : 0;
+
+	if (!v || gap == v->gap)
+		return;
+	v->gap = gap;
+	rb_update(&v->space->vmas, &v->node);
+}
+
 static void account(struct vma *v, int sign)
 {
 	uint64_t len = v->end - v->start;
@@ -82,28 +134,39 @@ static void account(struct vma *v, int sign)
 void vma_insert(struct vma *v)
 {
 	struct rb_node *parent = NULL, *n = v->space->vmas.node;
+	struct vma *near[2] = { NULL, NULL }; /* above and below */
 	int side = 0;
 
 	while (n) {
 		parent = n;
 		side = v->start > vma_of(n)->start;
+		near[side] = vma_of(n);
 		n = n->child[side];
 	}
+	v->gap = gap_between(near[1], v);
 	rb_insert(&v->space->vmas, &v->node, parent, side);
+	gap_update(v, near[0]);
+	v->space->nvma++;
 	account(v, 1);
 	rmap_add(v);
 }
 
 void vma_remove(struct vma *v)
 {
+	struct vma *prev = vma_prev(v), *next = vma_next(v);
+
 	rmap_del(v);
 	account(v, -1);
+	v->space->nvma--;
 	rb_remove(&v->space->vmas, &v->node);
+	gap_update(prev, next);
 }
 
 /* The order in the tree must stay the same. */
 void vma_resize(struct vma *v, uintptr_t start, uintptr_t end)
 {
+	bool below = start != v->start, above = end != v->end;
+
 	rmap_lock_if(v);
 	account(v, -1);
 	v->off += start - v->start;
@@ -111,6 +174,18 @@ void vma_resize(struct vma *v, uintptr_t start, uintptr_t end)
 	v->end = end;
 	account(v, 1);
 	rmap_unlock_if(v);
+	if (below)
+		gap_update(vma_prev(v), v);
+	if (above)
+		gap_update(v, vma_next(v));
+}
+
+/* --- splitting and joining --------------------------------------------- */
+
+bool vma_too_many(const struct vm_space *s)
+{
+	return s->nvma >= atomic_load_explicit(
+			      &vm_tune.max_map_count, memory_order_relaxed);
 }
 
 /* Resident pages in [start, end); counted only when (v) is cut. */
@@ -132,11 +207,15 @@ static uint64_t count_resident(struct vma *v, uintptr_t start, uintptr_t end)
 int vma_split(struct vma *v, uintptr_t addr)
 {
 	uint64_t off = v->off + (addr - v->start);
-	struct vma *tail =
-	    vma_create(v->space, addr, v->end, v->prot, v->flags, v->obj, off);
+	struct vma *tail;
 
+	if (vma_too_many(v->space))
+		return -ENOMEM;
+	tail =
+	    vma_create(v->space, addr, v->end, v->prot, v->flags, v->obj, off);
 	if (!tail)
 		return -ENOMEM;
+	tail->touched = v->touched;
 	tail->resident = count_resident(v, addr, v->end);
 	v->resident -= tail->resident;
 	vma_resize(v, v->start, addr);
@@ -159,6 +238,8 @@ static void join(struct vma *a, struct vma *b)
 
 	vma_remove(b);
 	a->resident += b->resident;
+	if (b->touched)
+		a->touched = true;
 	vma_resize(a, a->start, end);
 	vma_destroy(b);
 }
@@ -182,14 +263,6 @@ bool vm_range_ok(uintptr_t addr, size_t len)
 	       addr >= USER_MIN && len <= USER_MAX && addr <= USER_MAX - len;
 }
 
-/* Where a new mapping below (v) has to end. */
-static uintptr_t roof_under(const struct vma *v)
-{
-	if (!(v->flags & VM_GROWSDOWN))
-		return v->start;
-	return v->start > VM_GUARD_GAP ? v->start - VM_GUARD_GAP : 0;
-}
-
 bool vm_range_free(struct vm_space *s, uintptr_t addr, size_t len)
 {
 	struct vma *v = vma_find(s, addr);
@@ -197,20 +270,46 @@ bool vm_range_free(struct vm_space *s, uintptr_t addr, size_t len)
 	return !v || roof_under(v) >= addr + len;
 }
 
+/* The highest mapping, not above (n), with (len) bytes free below it. */
+static struct vma *gap_search(struct rb_node *n, size_t len)
+{
+	while (n && vma_of(n)->gap < len && max_gap_of(n->child[0]) < len) {
+		while (n->parent && n->parent->child[0] == n)
+			n = n->parent;
+		n = n->parent;
+	}
+	if (!n || vma_of(n)->gap >= len)
+		return vma_of(n);
+	/* It is in the left subtree: there is no way back up from here. */
+	n = n->child[0];
+	for (;;) {
+		if (max_gap_of(n->child[1]) >= len)
+			n = n->child[1];
+		else if (vma_of(n)->gap >= len)
+			return vma_of(n);
+		else
+			n = n->child[0];
+	}
+}
+
 /* The highest place in [floor, roof) for (len) bytes; 0: none. */
 static uintptr_t gap_below(
     struct vm_space *s, uintptr_t floor, uintptr_t roof, size_t len)
 {
-	struct vma *v = vma_find(s, roof);
+	struct vma *v = vma_find(s, roof), *prev = vma_before(s, v);
 
-	/* (v) ends above the roof; it may begin below it. */
-	if (!v)
-		v = vma_of(rb_last(&s->vmas));
-	for (; v && v->end > floor; v = vma_prev(v)) {
-		if (v->end <= roof && roof - v->end >= len)
-			return roof - len;
+	/* The gap that the roof is in, or that ends at what it is in. */
+	if (v)
 		roof = MIN(roof, roof_under(v));
+	if (prev && (roof < prev->end || roof - prev->end < len)) {
+		v = gap_search(&prev->node, len);
+		if (!v)
+			return 0;
+		roof = roof_under(v);
+		prev = vma_prev(v);
 	}
+	if (prev)
+		floor = MAX(floor, prev->end);
 	return roof > floor && roof - floor >= len ? roof - len : 0;
 }
 
@@ -226,12 +325,9 @@ uintptr_t vm_find_gap(struct vm_space *s, size_t len, unsigned flags)
 
 bool vm_overcommits(size_t len, unsigned prot, unsigned flags)
 {
-	struct mm_stats st;
-
 	if ((flags & VM_NORESERVE) || !(prot & VM_WRITE))
 		return false;
-	mm_stats(&st);
-	return len > st.total;
+	return len > mm_total_bytes();
 }
 
 struct vm_space *vm_space_create(void)
@@ -247,6 +343,7 @@ struct vm_space *vm_space_create(void)
 		return NULL;
 	}
 	s->refs = 1;
+	s->vmas.update = max_gap_update;
 	rwlock_init(&s->lock);
 	mutex_init(&s->pt_lock);
 	s->mmap_base = USER_MAX - STACK_ROOM - (r << PAGE_SHIFT);

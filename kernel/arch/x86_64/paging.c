@@ -1,7 +1,8 @@
 /*
- * Page tables after boot.  The caller serialises changes of one table; the
- * processors change accessed and dirty bits at any time, so that entries are
- * written atomically.  Source: Intel SDM volume 3, 4.5.
+ * Page tables after boot.  The caller serialises changes of one table, except
+ * that entries which are empty are filled by compare-and-swap; the processors
+ * change accessed and dirty bits at any time.  So all entries are written
+ * atomically.  Source: Intel SDM volume 3, 4.5.
  *
  * No entry has the user bit: program and kernel run at one privilege level.
  */
@@ -134,6 +135,20 @@ static int leaf_split(pte_t *e)
 	return 0;
 }
 
+/* Have a table at (e), this thread's or another's; false: no memory. */
+static NOINLINE bool table_make(pte_t *e)
+{
+	void *table = table_alloc(PAGE_ZERO);
+	uint64_t none = 0;
+
+	if (!table)
+		return false;
+	if (!atomic_compare_exchange_strong(
+		e, &none, va_to_pa(table) | PTE_TABLE))
+		table_free(table);
+	return true;
+}
+
 /* The entry for (va) at (level), making the tables above it. */
 static pte_t *entry_make(struct pgtable *pt, uintptr_t va, unsigned level)
 {
@@ -144,18 +159,50 @@ static pte_t *entry_make(struct pgtable *pt, uintptr_t va, unsigned level)
 
 		if (l == level)
 			return e;
-		if (*e && is_leaf(*e, l)) {
-			if (leaf_split(e))
-				return NULL;
-		} else if (!*e) {
-			void *table = table_alloc(PAGE_ZERO);
-
-			if (!table)
-				return NULL;
-			*e = va_to_pa(table) | PTE_TABLE;
-		}
+		if (!*e && !table_make(e))
+			return NULL;
+		if (is_leaf(*e, l) && leaf_split(e))
+			return NULL;
 		t = table_at(*e);
 	}
+}
+
+struct pt_slot {
+	pte_t entry;
+};
+
+static struct pt_slot *slot_of(pte_t *e)
+{
+	return (struct pt_slot *)(uintptr_t)e;
+}
+
+struct pt_slot *pt_slot(struct pgtable *pt, uintptr_t va)
+{
+	pte_t *t = (pte_t *)pt, *e;
+
+#pragma GCC unroll 4
+	for (unsigned l = TOP; l > 0; l--) {
+		e = &t[index_of(va, l)];
+		if (unlikely(!*e) && !table_make(e))
+			return NULL;
+		if (unlikely(is_leaf(*e, l)))
+			return slot_of(e);
+		t = table_at(*e);
+	}
+	return slot_of(&t[index_of(va, 0)]);
+}
+
+bool pt_slot_empty(const struct pt_slot *slot)
+{
+	return slot->entry == 0;
+}
+
+bool pt_slot_fill(struct pt_slot *slot, uint64_t pa, unsigned prot)
+{
+	uint64_t none = 0;
+
+	return atomic_compare_exchange_strong(
+	    &slot->entry, &none, pa | bits_of(prot));
 }
 
 int pt_map(
@@ -194,26 +241,60 @@ size_t pt_unmap(struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *cached)
 	return level_size(level);
 }
 
-static bool table_empty(const pte_t *t)
+/* Empty (e), which maps (size) bytes at (va). */
+static void take(pte_t *e, uintptr_t va, size_t size, struct pt_batch *b)
 {
-	for (unsigned i = 0; i < ENTRIES; i++)
-		if (atomic_load_explicit(&t[i], memory_order_relaxed))
-			return false;
-	return true;
+	uint64_t old = atomic_exchange(e, 0);
+
+	b->pa[b->n++] = (old & PTE_ADDR) | (size == PAGE_SIZE ? 0 : PT_GONE_2M);
+	if (!(old & PTE_P) || !(old & PTE_A))
+		return; /* see pt_unmap() */
+	b->first = MIN(b->first, va);
+	b->last = MAX(b->last, va + size);
+}
+
+uintptr_t pt_unmap_range(
+    struct pgtable *pt, uintptr_t va, uintptr_t end, struct pt_batch *b)
+{
+	while (va < end && b->n < b->max) {
+		pte_t *t = (pte_t *)pt, *e;
+		unsigned l = TOP;
+		uintptr_t stop;
+
+		while (*(e = &t[index_of(va, l)]) && l && !is_leaf(*e, l)) {
+			t = table_at(*e);
+			l--;
+		}
+		/* a table of small pages is worth going along */
+		stop = l ? ALIGN_DOWN(va, level_size(l)) + level_size(l)
+			 : ALIGN_DOWN(va, level_size(1)) + level_size(1);
+		if (l && *e)
+			take(
+			    e, ALIGN_DOWN(va, level_size(l)), level_size(l), b);
+		if (l)
+			va = stop;
+		for (; va < MIN(stop, end) && b->n < b->max;
+		     va += PAGE_SIZE, e++)
+			if (*e)
+				take(e, va, PAGE_SIZE, b);
+	}
+	return MIN(va, end);
 }
 
 /*
- * Unlink what is empty below (t), a table at (level).  Another processor may
- * walk through it until the flush: the link to the next in the chain, which
- * is the address of a page, is an entry that is not present to it.
+ * Another processor may walk through what is unlinked until the flush: the
+ * link to the next in the chain, which is the address of a page, is an entry
+ * that is not present to it.
  */
-static void prune(
-    pte_t *t, unsigned level, uintptr_t va, uintptr_t last, void **chain)
+static void prune(pte_t *t, unsigned level, uintptr_t va, uintptr_t last,
+    uintptr_t floor, uintptr_t roof, void **chain)
 {
+	size_t size = level_size(level);
+	uintptr_t top = ALIGN_DOWN(va, size * ENTRIES);
+
 	for (unsigned i = index_of(va, level); i <= index_of(last, level);
 	     i++) {
-		size_t size = level_size(level);
-		uintptr_t base = ALIGN_DOWN(va, size * ENTRIES) + i * size;
+		uintptr_t base = top + i * size;
 		uint64_t e = t[i];
 		void *sub;
 
@@ -222,8 +303,8 @@ static void prune(
 		sub = direct_map(e & PTE_ADDR);
 		if (level > 1)
 			prune(sub, level - 1, MAX(va, base),
-			    MIN(last, base + size - 1), chain);
-		if (!table_empty(sub))
+			    MIN(last, base + size - 1), floor, roof, chain);
+		if (base < floor || base + size > roof)
 			continue;
 		atomic_store(&t[i], 0);
 		*(void **)sub = *chain;
@@ -231,10 +312,12 @@ static void prune(
 	}
 }
 
-void pt_prune(struct pgtable *pt, uintptr_t va, size_t len, void **tables)
+void pt_prune(struct pgtable *pt, uintptr_t va, uintptr_t end, uintptr_t floor,
+    uintptr_t roof, void **tables)
 {
-	assert(len && va < USER_MAX && len <= USER_MAX - va);
-	prune((pte_t *)pt, TOP, va, va + len - 1, tables);
+	assert(floor <= va && va < end && end <= roof &&
+	       roof <= USER_MAX + PAGE_SIZE);
+	prune((pte_t *)pt, TOP, va, end - 1, floor, roof, tables);
 }
 
 void pt_free_tables(void *tables)

@@ -20,9 +20,11 @@
 
 #include "fake_mm.h"
 
-#define VA   0x7f1234400000ul /* aligned to 2 MiB */
-#define PA   0x40000000ul
-#define SIZE PAGE_SIZE_2M
+#define VA         0x7f1234400000ul /* aligned to 2 MiB */
+#define PA         0x40000000ul
+#define SIZE       PAGE_SIZE_2M
+
+#define LOWER_HALF (1ul << 47)
 
 uint64_t paging_kernel_root;
 
@@ -261,18 +263,92 @@ static void test_prune_takes_empty_tables(void **state)
 	pt_map(pt, VA + SIZE, PA, PAGE_SIZE, PT_NONE);
 	assert_int_equal(pgtable_bytes() - root, 4 * PAGE_SIZE);
 	unmap(VA);
-	pt_prune(pt, VA, PAGE_SIZE, &tables);
+	pt_prune(pt, VA, VA + PAGE_SIZE, 0, VA + PAGE_SIZE, &tables);
 	assert_null(tables); /* a neighbour is in it */
 	unmap(VA + PAGE_SIZE);
-	pt_prune(pt, VA + PAGE_SIZE, PAGE_SIZE, &tables);
+	pt_prune(pt, VA + PAGE_SIZE, VA + 2 * PAGE_SIZE, 0, VA + SIZE, &tables);
 	assert_non_null(tables);
 	assert_int_equal(chain_free(tables), 1);
 	expect(VA + SIZE, PA, PAGE_SIZE, PT_NONE);
 	tables = NULL;
 	unmap(VA + SIZE);
-	pt_prune(pt, VA + SIZE, PAGE_SIZE, &tables);
+	pt_prune(pt, VA + SIZE, VA + SIZE + PAGE_SIZE, 0, LOWER_HALF, &tables);
 	assert_int_equal(chain_free(tables), 3); /* and those above it */
 	assert_int_equal(pgtable_bytes(), root);
+	assert_int_equal(pt_next(pt, 0, USER_MAX), USER_MAX);
+}
+
+static void test_slots(void **state)
+{
+	struct pt_slot *slot = pt_slot(pt, VA + PAGE_SIZE);
+
+	assert_non_null(slot);
+	assert_true(absent(VA + PAGE_SIZE));
+	assert_true(pt_slot_empty(slot));
+	assert_true(pt_slot_fill(slot, PA, PT_WRITE));
+	expect(VA + PAGE_SIZE, PA, PAGE_SIZE, PT_WRITE);
+	assert_false(pt_slot_fill(slot, PA + PAGE_SIZE, 0));
+	assert_false(pt_slot_empty(pt_slot(pt, VA + PAGE_SIZE)));
+	expect(VA + PAGE_SIZE, PA, PAGE_SIZE, PT_WRITE);
+	/* that of a large page is not empty */
+	pt_map(pt, VA + SIZE, PA, SIZE, 0);
+	assert_false(pt_slot_empty(pt_slot(pt, VA + SIZE + 5 * PAGE_SIZE)));
+}
+
+static void test_slots_without_memory(void **state)
+{
+	uint64_t before = pgtable_bytes();
+
+	/* one table more is there each time */
+	for (long n = 1; n <= 3; n++) {
+		fake_mm_fail_nth(MIN(n, 2));
+		assert_null(pt_slot(pt, VA));
+	}
+	fake_mm_fail_nth(0);
+	assert_non_null(pt_slot(pt, VA));
+	assert_int_equal(pgtable_bytes() - before, 3 * PAGE_SIZE);
+}
+
+static struct pt_batch batch(uint64_t *pa, unsigned max)
+{
+	return (struct pt_batch){ pa, 0, max, UINTPTR_MAX, 0 };
+}
+
+static void touch(uintptr_t va)
+{
+	unsigned level;
+
+	atomic_fetch_or(leaf_find(pt, va, &level), PTE_A);
+}
+
+static void test_unmap_range(void **state)
+{
+	struct pt_batch b;
+	uint64_t pa[4];
+
+	pt_map(pt, VA + 511 * PAGE_SIZE, PA, PAGE_SIZE, 0);
+	pt_map(pt, VA + SIZE, 2 * SIZE, SIZE, PT_NONE);
+	pt_map(pt, VA + 2 * SIZE, PA + PAGE_SIZE, PAGE_SIZE, 0);
+	pt_map(pt, VA + 2 * SIZE + PAGE_SIZE, PA, PAGE_SIZE, 0);
+	touch(VA + 511 * PAGE_SIZE);
+	touch(VA + SIZE); /* no access: remembered by nobody */
+	b = batch(pa, 3);
+	assert_int_equal(pt_unmap_range(pt, USER_MIN, USER_MAX, &b),
+	    VA + 2 * SIZE + PAGE_SIZE);
+	assert_int_equal(b.n, 3);
+	assert_int_equal(pa[0], PA);
+	assert_int_equal(pa[1], 2 * SIZE | PT_GONE_2M);
+	assert_int_equal(pa[2], PA + PAGE_SIZE);
+	assert_int_equal(b.first, VA + 511 * PAGE_SIZE);
+	assert_int_equal(b.last, VA + SIZE);
+	b = batch(pa, 4);
+	assert_int_equal(pt_unmap_range(pt, VA, VA + 2 * SIZE + PAGE_SIZE, &b),
+	    VA + 2 * SIZE + PAGE_SIZE);
+	assert_int_equal(b.n, 0);
+	assert_true(b.first > b.last);
+	assert_int_equal(
+	    pt_unmap_range(pt, VA, VA + 3 * SIZE, &b), VA + 3 * SIZE);
+	assert_int_equal(b.n, 1);
 	assert_int_equal(pt_next(pt, 0, USER_MAX), USER_MAX);
 }
 
@@ -286,7 +362,7 @@ static void test_pruned_tables_are_not_present(void **state)
 		pt_map(pt, VA + i * SIZE, PA, PAGE_SIZE, 0);
 		unmap(VA + i * SIZE);
 	}
-	pt_prune(pt, VA, 3 * SIZE, &tables);
+	pt_prune(pt, VA, VA + 3 * SIZE, 0, LOWER_HALF, &tables);
 	for (uint64_t *t = tables; t; t = (uint64_t *)(uintptr_t)t[0], n++)
 		for (unsigned i = 0; i < ENTRIES; i++)
 			assert_false(t[i] & PTE_P);
@@ -307,11 +383,11 @@ static void test_prune_the_whole_lower_half(void **state)
 	pt_map(pt, VA, PA, SIZE, 0);
 	unmap(USER_MIN);
 	unmap(USER_MAX - PAGE_SIZE);
-	pt_prune(pt, USER_MIN, USER_MAX - USER_MIN, &tables);
-	assert_int_equal(chain_free(tables), 6);
-	expect(VA, PA, SIZE, 0);
+	unmap(VA);
+	pt_prune(pt, USER_MIN, USER_MAX, 0, LOWER_HALF, &tables);
+	assert_int_equal(chain_free(tables), 8);
 	assert_int_equal(((uint64_t *)pt)[300], 0x1234);
-	assert_int_equal(pgtable_bytes() - root, 2 * PAGE_SIZE);
+	assert_int_equal(pgtable_bytes(), root);
 }
 
 /* Tables made before memory ran out are found by the next prune. */
@@ -329,7 +405,7 @@ static void test_out_of_memory_leaves_no_tables(void **state)
 		assert_int_equal(err, n <= 3 ? -ENOMEM : 0);
 		if (!err)
 			unmap(VA);
-		pt_prune(pt, VA, PAGE_SIZE, &tables);
+		pt_prune(pt, VA, VA + PAGE_SIZE, 0, LOWER_HALF, &tables);
 		assert_int_equal(chain_free(tables), n - 1);
 		assert_int_equal(pgtable_bytes(), root);
 	}
@@ -370,6 +446,9 @@ int main(void)
 		CASE(test_protect_large),
 		CASE(test_next),
 		CASE(test_clean),
+		CASE(test_slots),
+		CASE(test_slots_without_memory),
+		CASE(test_unmap_range),
 		CASE(test_unmap_says_cached),
 		CASE(test_prune_takes_empty_tables),
 		CASE(test_pruned_tables_are_not_present),

@@ -270,10 +270,15 @@ void mmio_unmap(void *p, size_t size)
 	(void)size;
 }
 
+uint64_t mm_total_bytes(void)
+{
+	return 1ull << 30;
+}
+
 void mm_stats(struct mm_stats *st)
 {
 	*st = (struct mm_stats){
-		.total = 1ull << 30,
+		.total = mm_total_bytes(),
 		.free = 1ull << 29,
 		.file_cache = (uint64_t)atomic_load(&file_bytes),
 	};

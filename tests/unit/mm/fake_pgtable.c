@@ -133,6 +133,47 @@ size_t pt_unmap(struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *cached)
 	return PAGE_SIZE;
 }
 
+struct pt_slot {
+	struct pgtable *pt;
+	uintptr_t va;
+};
+
+/* One thread at a time. */
+struct pt_slot *pt_slot(struct pgtable *pt, uintptr_t va)
+{
+	static struct pt_slot slot;
+
+	if (fail_nth > 0 && --fail_nth == 0)
+		return NULL;
+	slot = (struct pt_slot){ pt, va };
+	return &slot;
+}
+
+bool pt_slot_empty(const struct pt_slot *slot)
+{
+	return !find(slot->pt, slot->va);
+}
+
+bool pt_slot_fill(struct pt_slot *slot, uint64_t pa, unsigned prot)
+{
+	return pt_slot_empty(slot) &&
+	       pt_map(slot->pt, slot->va, pa, PAGE_SIZE, prot) == 0;
+}
+
+uintptr_t pt_unmap_range(
+    struct pgtable *pt, uintptr_t va, uintptr_t end, struct pt_batch *b)
+{
+	bool cached;
+
+	while (b->n < b->max && (va = pt_next(pt, va, end)) < end) {
+		(void)pt_unmap(pt, va, &b->pa[b->n++], &cached);
+		b->first = va < b->first ? va : b->first;
+		va += PAGE_SIZE;
+		b->last = va > b->last ? va : b->last;
+	}
+	return va;
+}
+
 int pt_protect(struct pgtable *pt, uintptr_t va, size_t size, unsigned prot)
 {
 	struct entry *e = find(pt, va);
@@ -184,12 +225,13 @@ void pt_flush(struct pgtable *pt, uintptr_t va, size_t len)
 
 /* There are no tables here; one page stands for all that are unlinked, so
  * that a chain which is lost shows as a leak. */
-void pt_prune(struct pgtable *pt, uintptr_t va, size_t len, void **tables)
+void pt_prune(struct pgtable *pt, uintptr_t va, uintptr_t end, uintptr_t floor,
+    uintptr_t roof, void **tables)
 {
 	void **t;
 
-	if (pt_next(pt, va, va + len) < va + len)
-		return;
+	if (va < floor || end > roof || pt_next(pt, floor, roof) < roof)
+		abort();
 	t = kzalloc(sizeof(*t));
 	if (!t)
 		return;
