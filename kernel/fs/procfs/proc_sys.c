@@ -185,7 +185,6 @@ PROC_FILE(drop_caches_file);
 
 PROC_CONST(overcommit, "sys/vm/overcommit_memory", "0");
 PROC_CONST(overcommit_ratio, "sys/vm/overcommit_ratio", "50");
-PROC_CONST(max_map_count, "sys/vm/max_map_count", "65530");
 PROC_CONST(swappiness, "sys/vm/swappiness", "60");
 PROC_CONST(mmap_min_addr, "sys/vm/mmap_min_addr", "65536");
 PROC_CONST(nr_hugepages, "sys/vm/nr_hugepages", "0");

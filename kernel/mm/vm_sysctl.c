@@ -1,0 +1,37 @@
+/* The files of /proc/sys/vm that say how programs get memory: proc_sys(5). */
+
+#include "kern/errno.h"
+#include "kern/procfs.h"
+#include "kern/string.h"
+#include "vm_int.h"
+
+/* A decimal number of at most (max); -EINVAL for anything else. */
+static int parse(const char *text, unsigned max, _Atomic unsigned *out)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (end == text || *end || *text == '-' || v > max)
+		return -EINVAL;
+	atomic_store(out, (unsigned)v);
+	return 0;
+}
+
+#define SYSCTL(name, field, max)                         \
+	static int name##_show(struct proc_out *o)       \
+	{                                                \
+		proc_printf(o, "%u\n", vm_tune.field);   \
+		return 0;                                \
+	}                                                \
+	static int name##_store(const char *text)        \
+	{                                                \
+		return parse(text, max, &vm_tune.field); \
+	}                                                \
+	static const struct proc_file name##_file = {    \
+		.path = "sys/vm/" #name,                 \
+		.show = name##_show,                     \
+		.store = name##_store,                   \
+	};                                               \
+	PROC_FILE(name##_file)
+
+SYSCTL(max_map_count, max_map_count, INT32_MAX);
