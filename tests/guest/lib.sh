@@ -18,7 +18,7 @@ pack() {
 boot() {
 	local machine=$1 image=$2 cmdline=$3 status=0 value
 	shift 3
-	timeout "$BOOT_LIMIT" qemu-system-x86_64 -accel tcg,thread=multi -cpu max \
+	timeout "$BOOT_LIMIT" qemu-system-x86_64 -accel "${BOOT_ACCEL:-tcg,thread=multi}" -cpu max \
 		-M "$machine" -m "${BOOT_MEM:-128}" -nodefaults -no-user-config \
 		-display none -no-reboot -serial stdio \
 		-device isa-debug-exit,iobase=0x501,iosize=1 \

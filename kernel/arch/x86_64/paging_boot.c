@@ -53,8 +53,7 @@ static uint64_t table_alloc(void)
 	pa = pool_next;
 	pool_next += PAGE_SIZE;
 	t = direct_map(pa);
-	for (unsigned i = 0; i < 512; i++)
-		t[i] = 0;
+	memset(t, 0, PAGE_SIZE);
 	return pa;
 }
 
@@ -85,18 +84,25 @@ static unsigned level_for(uintptr_t va, uint64_t pa, uint64_t len)
 	return 0;
 }
 
+/* What follows in the same table needs no walk: there may be much RAM and no
+ * pages of 1 GiB. */
 static void map(
     uint64_t root, uintptr_t va, uint64_t pa, uint64_t len, uint64_t flags)
 {
 	while (len) {
 		unsigned level = level_for(va, pa, len);
 		uint64_t size = 1ull << (12 + 9 * level);
+		uint64_t room = 512 - (va >> (12 + 9 * level) & 511);
+		uint64_t n = MIN(len / size, room);
+		uint64_t *e = entry_at(root, va, level);
+		uint64_t bits = flags | PTE_KERNEL | (level ? PTE_PS : 0);
 
-		*entry_at(root, va, level) =
-		    pa | flags | PTE_KERNEL | (level ? PTE_PS : 0);
-		va += size;
-		pa += size;
-		len -= size;
+#pragma GCC unroll 8
+		for (uint64_t i = 0; i < n; i++)
+			e[i] = (pa | bits) + i * size;
+		va += n * size;
+		pa += n * size;
+		len -= n * size;
 	}
 }
 
