@@ -35,16 +35,11 @@ static uint64_t apic_hz;
 static uint64_t apic_mul, tsc_mul; /* ticks per ns, 32.32 */
 static _Atomic uint64_t wall_offset;
 
-static uint64_t tsc_mono(void)
-{
-	return tsc_to_ns(tsc_read() - boot_info.entry_tsc);
-}
-
 uint64_t clock_mono(void)
 {
-	if (use_platform)
+	if (unlikely(use_platform))
 		return platform->clock_mono() - platform_base;
-	return tsc_mono();
+	return tsc_scale(tsc_now() - boot_info.entry_tsc);
 }
 
 uint64_t clock_wall(void)
@@ -232,7 +227,7 @@ void clock_init(void)
 
 	measure();
 	if (platform->clock_mono) {
-		uint64_t now = tsc_mono();
+		uint64_t now = tsc_scale(tsc_now() - boot_info.entry_tsc);
 
 		platform_base = platform->clock_mono() - now;
 		use_platform = true;

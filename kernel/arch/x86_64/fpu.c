@@ -129,27 +129,32 @@ static void area_load(const uint8_t *area)
 				 : "memory");
 }
 
-void fpu_save(struct thread *t)
+void fpu_save(struct cpu *c, struct thread *t)
 {
 	struct fpu_state *f = t->arch.fpu;
 
 	area_save(f->area, true);
-	f->last_cpu = cpu_self()->id;
-	cpu_self()->arch->fpu_owner = t;
+	f->last_cpu = c->id;
+	c->arch->fpu_owner = t;
 }
 
 /*
- * The registers are left alone when nobody else's state was loaded here since
- * (t) was saved here.  A new thread in the place of one that is gone has no
- * last_cpu yet.
+ * Do the registers hold (t)'s?  They do when nobody else's state was loaded
+ * here since (t) was saved here.  A new thread in the place of one that is gone
+ * has no last_cpu yet.
  */
-void fpu_load(struct thread *t)
+bool fpu_loaded(const struct cpu *c, const struct thread *t)
+{
+	const struct fpu_state *f = t->arch.fpu;
+
+	return c->arch->fpu_owner == t && f->last_cpu == c->id;
+}
+
+void fpu_load(struct cpu *c, struct thread *t)
 {
 	struct fpu_state *f = t->arch.fpu;
-	struct cpu *c = cpu_self();
 
-	if (c->arch->fpu_owner != t || f->last_cpu != c->id)
-		area_load(f->area);
+	area_load(f->area);
 	c->arch->fpu_owner = t;
 }
 

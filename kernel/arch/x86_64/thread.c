@@ -52,14 +52,15 @@ void arch_switch(struct thread *prev, struct thread *next)
 
 	if (prev->arch.fpu) {
 		prev->arch.fs_base = read_fs_base(prev);
-		fpu_save(prev);
+		fpu_save(c, prev);
 	}
-	c->current = next;
 	c->kstack_top = next->arch.kstack_top;
-	tlb_switch(pgtable_of(next));
-	if (next->arch.fpu) {
+	/* Of one program's two threads neither needs another table. */
+	if (prev->vm != next->vm)
+		tlb_switch(pgtable_of(next));
+	if (next->arch.fpu && !fpu_loaded(c, next)) {
 		write_fs_base(next->arch.fs_base);
-		fpu_load(next);
+		fpu_load(c, next);
 	}
 	switch_stacks(&prev->arch.rsp, next->arch.rsp);
 }
