@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "compiler.h"
@@ -27,7 +28,8 @@ struct cpu {
 	uint64_t scratch;    /* asm */
 	struct thread *current;
 	uint32_t preempt_off;      /* nesting; 0: may be preempted */
-	_Atomic bool need_resched; /* set by any cpu */
+	_Atomic bool need_resched; /* another thread should run */
+	_Atomic bool need_kick;    /* interrupts for other cpus were put off */
 	bool in_irq;
 	uint32_t id;
 	uint32_t apic_id;
@@ -43,6 +45,10 @@ struct cpu {
 	_Atomic uint64_t rcu_seen; /* kernel/sched/rcu.c */
 } ALIGNED(CACHE_LINE);
 
+_Static_assert(
+    offsetof(struct cpu, need_kick) == offsetof(struct cpu, need_resched) + 1,
+    "cpu_put_off() looks at both");
+
 extern struct cpu *cpus[CPU_MAX]; /* NULL past cpu_count() */
 
 #ifdef __KERNEL__
@@ -51,6 +57,19 @@ static inline struct cpu *cpu_self(void)
 	struct cpu *c;
 	__asm__ volatile("movq %%gs:0, %0" : "=r"(c));
 	return c;
+}
+
+/* Is there anything that waits for preemption to be on?  One instruction, so
+ * that it is this cpu's. */
+static inline bool cpu_put_off(void)
+{
+	bool none;
+
+	__asm__ volatile("cmpw $0, %%gs:%c1"
+			 : "=@ccz"(none)
+			 : "i"(offsetof(struct cpu, need_resched))
+			 : "memory");
+	return !none;
 }
 
 /*

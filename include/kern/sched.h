@@ -69,11 +69,9 @@ struct thread {
 	struct task *task;     /* NULL: kernel thread */
 
 	/* kernel/sched's own */
-	_Atomic uint64_t cpu_time; /* ns, up to the last switch */
-	uint64_t switched_in;      /* mono ns, when cpu_time was brought up to
+	_Atomic uint64_t cpu_time; /* one word: time_starts() */
+	uint64_t charged_at;       /* mono ns, when vruntime was brought up to
 				      date or the thread went to sleep */
-	bool accruing;             /* it runs: cpu_time grows from there on */
-	_Atomic uint32_t time_seq; /* odd: the three are being written */
 	uint64_t vruntime;
 	uint64_t slept_at;      /* cpu_time at the last sleep */
 	uint64_t burst;         /* average between sleeps, ns */
@@ -156,7 +154,24 @@ static inline void preempt_disable(void)
  * A hint. */
 bool sched_may_spin(void);
 
-void preempt_enable(void); /* reschedules if that was put off */
+/* Do what was put off while preemption was: preempt_enable()'s slow path. */
+void preempt_resched(void);
+
+static inline void preempt_enable(void)
+{
+#ifdef __KERNEL__
+	bool zero;
+
+	__asm__ volatile("decl %%gs:%c1"
+			 : "=@ccz"(zero)
+			 : "i"(offsetof(struct cpu, preempt_off))
+			 : "memory");
+	if (zero && cpu_put_off())
+		preempt_resched();
+#else
+	preempt_resched();
+#endif
+}
 
 /* --- sleeping ---------------------------------------------------------- */
 

@@ -18,11 +18,6 @@
 /* Hints: written by each cpu for itself as it becomes idle or busy. */
 static _Atomic uint64_t idle_cpus[THREAD_CPUS_WORDS];
 
-bool affinity_has(const struct thread *t, unsigned cpu)
-{
-	return READ_ONCE(t->affinity[cpu / 64]) >> (cpu % 64) & 1;
-}
-
 static bool cpu_usable(const struct thread *t, unsigned cpu)
 {
 	return cpus[cpu] && cpus[cpu]->online && affinity_has(t, cpu);
@@ -86,7 +81,7 @@ void balance_sleeps(struct thread *t)
 /* Does (t), which runs, sleep again soon, by what it did so far? */
 static bool is_brief(const struct thread *t, uint64_t now)
 {
-	uint64_t since = READ_ONCE(t->switched_in);
+	uint64_t since = READ_ONCE(t->charged_at);
 
 	return READ_ONCE(t->burst) < BRIEF &&
 	       (now <= since || now - since < 2 * BRIEF);
@@ -171,22 +166,17 @@ void balance_push(struct runq *rq, struct thread *t, unsigned cpu)
 	assert(!t->on_cpu);
 	runq_dequeue(rq, t);
 	runq_leave(rq, t);
-	t->switched_in = clock_mono();
+	t->charged_at = clock_mono();
 	t->cpu = cpu;
 	if (runq_push_incoming(cpus[cpu]->runq, t))
 		sched_kick(cpu);
 }
 
-/* Interrupts off.  Somebody asked for a thread of ours. */
-void balance_serve(struct runq *rq)
+void balance_give(struct runq *rq)
 {
-	uint32_t cpu =
-	    atomic_load_explicit(&rq->pull_for, memory_order_relaxed);
+	uint32_t cpu = atomic_exchange(&rq->pull_for, CPU_NONE);
 	struct thread *t;
 
-	if (likely(cpu == CPU_NONE))
-		return;
-	cpu = atomic_exchange(&rq->pull_for, CPU_NONE);
 	if (cpu == CPU_NONE || cpu == rq->cpu->id)
 		return;
 	t = runq_find_for(rq, cpu);

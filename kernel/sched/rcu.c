@@ -13,20 +13,10 @@
 #define RCU_BATCH_DELAY (2 * NSEC_PER_MSEC)
 #define RCU_POLL        (200 * NSEC_PER_USEC)
 
-static _Atomic uint64_t period = 1;
+_Atomic uint64_t rcu_period = 1;
 static _Atomic(struct rcu_head *) queue;
 static struct waitq wait = WAITQ_INIT(wait);
 static struct spinlock wait_lock = SPINLOCK_INIT;
-
-void rcu_quiescent(struct cpu *c)
-{
-	/* Acquire: readers after this see what the updater removed before it
-	 * began the period.  Release: readers before this are done. */
-	uint64_t now = atomic_load_explicit(&period, memory_order_acquire);
-
-	if (atomic_load_explicit(&c->rcu_seen, memory_order_relaxed) != now)
-		atomic_store_explicit(&c->rcu_seen, now, memory_order_release);
-}
 
 static void wait_for_cpu(struct cpu *c, uint64_t want)
 {
@@ -43,7 +33,7 @@ static void wait_for_cpu(struct cpu *c, uint64_t want)
 
 void rcu_synchronize(void)
 {
-	uint64_t want = atomic_fetch_add(&period, 1) + 1;
+	uint64_t want = atomic_fetch_add(&rcu_period, 1) + 1;
 	unsigned long flags = irq_save();
 	struct cpu *self = cpu_self();
 

@@ -9,25 +9,36 @@
 #include "kern/panic.h"
 #include "sched_int.h"
 
-#define NICE_0_WEIGHT 1024
-#define IDLE_WEIGHT   3
-
-/* Each step of nice is worth a quarter: 1024 / 1.25^nice. */
-static const uint32_t nice_weight[40] = { 88818, 71054, 56843, 45475, 36380,
-	29104, 23283, 18626, 14901, 11921, 9537, 7629, 6104, 4883, 3906, 3125,
-	2500, 2000, 1600, 1280, 1024, 819, 655, 524, 419, 336, 268, 215, 172,
-	137, 110, 88, 70, 56, 45, 36, 29, 23, 18, 15 };
+#define IDLE_WEIGHT 3
 
 static bool thread_is_rt(const struct thread *t)
 {
 	return t->policy == SCHED_FIFO || t->policy == SCHED_RR;
 }
 
-static uint32_t thread_weight(const struct thread *t)
+/* 1024 / weight in 22 binary places: vruntime is charged without dividing. */
+#define INVERSE(weight) (uint32_t)((1024ull << 22) / (weight))
+
+/* Each step of nice is worth a quarter: the weight is 1024 / 1.25^nice. */
+static const uint32_t nice_inverse[40] = { INVERSE(88818), INVERSE(71054),
+	INVERSE(56843), INVERSE(45475), INVERSE(36380), INVERSE(29104),
+	INVERSE(23283), INVERSE(18626), INVERSE(14901), INVERSE(11921),
+	INVERSE(9537), INVERSE(7629), INVERSE(6104), INVERSE(4883),
+	INVERSE(3906), INVERSE(3125), INVERSE(2500), INVERSE(2000),
+	INVERSE(1600), INVERSE(1280), INVERSE(1024), INVERSE(819), INVERSE(655),
+	INVERSE(524), INVERSE(419), INVERSE(336), INVERSE(268), INVERSE(215),
+	INVERSE(172), INVERSE(137), INVERSE(110), INVERSE(88), INVERSE(70),
+	INVERSE(56), INVERSE(45), INVERSE(36), INVERSE(29), INVERSE(23),
+	INVERSE(18), INVERSE(15) };
+
+/* (ns) of processor time, at most a second, as vruntime of (t). */
+static uint64_t weighted(const struct thread *t, uint64_t ns)
 {
-	if (t->policy == SCHED_IDLE)
-		return IDLE_WEIGHT;
-	return nice_weight[t->nice + 20];
+	if (unlikely(t->policy == SCHED_IDLE))
+		return ns * INVERSE(IDLE_WEIGHT) >> 22;
+	if (likely(t->nice == 0))
+		return ns;
+	return ns * nice_inverse[t->nice + 20] >> 22;
 }
 
 static struct thread *thread_of(struct rb_node *n)
@@ -47,22 +58,44 @@ void runq_init(struct runq *rq, struct cpu *c)
 	list_init(&rq->rt);
 }
 
-static void tree_insert(struct runq *rq, struct thread *t)
+/* (least): before all that are there, else after those of its vruntime. */
+static void tree_insert(struct runq *rq, struct thread *t, bool least)
 {
 	struct rb_node *parent = NULL, *n = rq->tree.node;
-	bool leftmost = true;
 	int side = 0;
 
 	while (n) {
 		parent = n;
-		side = !before(t->vruntime, thread_of(n)->vruntime);
-		if (side)
-			leftmost = false;
+		side = !least && !before(t->vruntime, thread_of(n)->vruntime);
 		n = n->child[side];
 	}
 	rb_insert(&rq->tree, &t->run_node, parent, side);
-	if (leftmost)
-		rq->first = &t->run_node;
+}
+
+static void fair_insert(struct runq *rq, struct thread *t)
+{
+	struct thread *first = rq->first;
+
+	if (!first) {
+		rq->first = t;
+	} else if (before(t->vruntime, first->vruntime)) {
+		rq->first = t;
+		tree_insert(rq, first, true);
+	} else {
+		tree_insert(rq, t, false);
+	}
+}
+
+static void fair_remove(struct runq *rq, struct thread *t)
+{
+	if (rq->first != t) {
+		rb_remove(&rq->tree, &t->run_node);
+	} else if (likely(!rq->tree.node)) {
+		rq->first = NULL;
+	} else {
+		rq->first = thread_of(rb_first(&rq->tree));
+		rb_remove(&rq->tree, &rq->first->run_node);
+	}
 }
 
 static void rt_insert(struct runq *rq, struct thread *t, bool at_head)
@@ -90,11 +123,11 @@ static void nready_add(struct runq *rq, int n)
 
 void runq_enqueue(struct runq *rq, struct thread *t, bool at_head)
 {
-	if (thread_is_rt(t))
+	t->rt_queued = thread_is_rt(t);
+	if (unlikely(t->rt_queued))
 		rt_insert(rq, t, at_head);
 	else
-		tree_insert(rq, t);
-	t->rt_queued = thread_is_rt(t);
+		fair_insert(rq, t);
 	nready_add(rq, 1);
 }
 
@@ -102,25 +135,10 @@ void runq_dequeue(struct runq *rq, struct thread *t)
 {
 	nready_add(rq, -1);
 	/* Its class may have been changed while it was queued. */
-	if (t->rt_queued) {
+	if (unlikely(t->rt_queued))
 		list_del(&t->run_link);
-		return;
-	}
-	if (rq->first == &t->run_node)
-		rq->first = rb_next(&t->run_node);
-	rb_remove(&rq->tree, &t->run_node);
-}
-
-struct thread *runq_pick(struct runq *rq)
-{
-	if (!list_empty(&rq->rt))
-		return list_first(&rq->rt, struct thread, run_link);
-	return rq->first ? thread_of(rq->first) : NULL;
-}
-
-void runq_leave(struct runq *rq, struct thread *t)
-{
-	t->vruntime -= rq->min_vruntime;
+	else
+		fair_remove(rq, t);
 }
 
 /*
@@ -133,7 +151,7 @@ void runq_arrive(struct runq *rq, struct thread *t, uint64_t now)
 	int64_t least = -(int64_t)(SCHED_LATENCY / 2);
 	int64_t most = (int64_t)(10 * SCHED_LATENCY);
 	int64_t lag = (int64_t)t->vruntime;
-	uint64_t away = now > t->switched_in ? now - t->switched_in : 0;
+	uint64_t away = now > t->charged_at ? now - t->charged_at : 0;
 
 	lag = MIN(lag, most);
 	lag -= (int64_t)MIN(away, 20 * SCHED_LATENCY);
@@ -141,16 +159,17 @@ void runq_arrive(struct runq *rq, struct thread *t, uint64_t now)
 	t->vruntime = rq->min_vruntime + (uint64_t)lag;
 }
 
-void runq_charge(struct runq *rq, struct thread *t, uint64_t ns)
+void runq_charge(struct runq *rq, struct thread *t, uint64_t now)
 {
+	uint64_t ns = now > t->charged_at ? now - t->charged_at : 0;
 	uint64_t least;
 
+	t->charged_at = now;
 	/* A suspended machine must not cost a thread hours. */
-	ns = MIN(ns, NSEC_PER_SEC);
-	t->vruntime += ns * NICE_0_WEIGHT / thread_weight(t);
+	t->vruntime += weighted(t, MIN(ns, NSEC_PER_SEC));
 	least = t->vruntime;
-	if (rq->first && before(thread_of(rq->first)->vruntime, least))
-		least = thread_of(rq->first)->vruntime;
+	if (rq->first && before(rq->first->vruntime, least))
+		least = rq->first->vruntime;
 	if (before(rq->min_vruntime, least))
 		rq->min_vruntime = least;
 }
@@ -162,7 +181,7 @@ void runq_yield(struct runq *rq, struct thread *t)
 
 	if (thread_is_rt(t) || !rq->first)
 		return;
-	other = thread_of(rq->first)->vruntime;
+	other = rq->first->vruntime;
 	if (before(t->vruntime, other + 1))
 		t->vruntime = other + 1;
 }
@@ -188,7 +207,9 @@ struct thread *runq_find_for(struct runq *rq, unsigned cpu)
 	list_foreach (t, &rq->rt, run_link)
 		if (affinity_has(t, cpu))
 			return t;
-	for (n = rq->first; n; n = rb_next(n))
+	if (rq->first && affinity_has(rq->first, cpu))
+		return rq->first;
+	for (n = rb_first(&rq->tree); n; n = rb_next(n))
 		if (affinity_has(thread_of(n), cpu))
 			return thread_of(n);
 	return NULL;
@@ -210,8 +231,6 @@ struct thread *runq_take_incoming(struct runq *rq)
 {
 	struct thread *t, *next, *out = NULL;
 
-	if (!atomic_load_explicit(&rq->incoming, memory_order_relaxed))
-		return NULL;
 	for (t = atomic_exchange(&rq->incoming, NULL); t; t = next) {
 		next = t->incoming;
 		t->incoming = out;

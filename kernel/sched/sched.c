@@ -24,31 +24,60 @@
 #include "sched_int.h"
 
 struct cpu *cpus[CPU_MAX];
+_Atomic unsigned sched_ncpu;
 static struct runq boot_runq;
+
+/* Only its own cpu sets it, so that no barrier is needed. */
+static void need_resched(struct cpu *c)
+{
+	atomic_store_explicit(&c->need_resched, true, memory_order_relaxed);
+}
 
 unsigned cpu_count(void)
 {
-	unsigned n = 0;
-
-	while (n < CPU_MAX && cpus[n] && cpus[n]->online)
-		n++;
-	return n;
+	return atomic_load_explicit(&sched_ncpu, memory_order_relaxed);
 }
 
-/* Make (cpu) look at its queues. */
+/*
+ * Make (cpu) look at its queues; interrupts are off.  The interrupt, which may
+ * be an exit to the hypervisor, is put off while preemption is: whoever wakes
+ * holds a lock that the woken thread will want.
+ */
 void sched_kick(unsigned cpu)
 {
-	struct cpu *c = cpus[cpu];
+	struct cpu *c = cpus[cpu], *self = cpu_self();
 
+	if (c == self) {
+		need_resched(self);
+		return;
+	}
 	/*
 	 * Pairs with idle_poll() and schedule(): they clear idle_polling, then
 	 * look at the incoming list; we pushed, then look at idle_polling.  All
 	 * four are sequentially consistent, so one of us sees the other.
 	 */
-	if (c == cpu_self())
-		atomic_store(&c->need_resched, true);
-	else if (!atomic_load(&c->idle_polling))
+	if (atomic_load(&c->idle_polling))
+		return;
+	if (self->preempt_off == 0) {
 		cpu_ipi(cpu, VECTOR_RESCHED);
+		return;
+	}
+	self->runq->kicks[cpu / 64] |= 1ull << (cpu % 64);
+	atomic_store_explicit(&self->need_kick, true, memory_order_relaxed);
+}
+
+/* Interrupts off.  Send what sched_kick() has put off. */
+static NOINLINE void kick_others(struct cpu *c)
+{
+	atomic_store_explicit(&c->need_kick, false, memory_order_relaxed);
+	for (unsigned w = 0; w < THREAD_CPUS_WORDS; w++) {
+		uint64_t set = c->runq->kicks[w];
+
+		c->runq->kicks[w] = 0;
+		for (; set; set &= set - 1)
+			cpu_ipi(w * 64 + (unsigned)__builtin_ctzll(set),
+			    VECTOR_RESCHED);
+	}
 }
 
 /* Make (cpu) look whether it may still run what it runs. */
@@ -58,49 +87,34 @@ void sched_resched(unsigned cpu)
 		cpu_ipi(cpu, VECTOR_RESCHED);
 }
 
+static NOINLINE void slice_start(struct runq *rq, uint64_t now)
+{
+	timer_set(&rq->slice,
+	    now + (balance_any_idle() ? SCHED_SLICE_IDLE : SCHED_SLICE));
+}
+
 /* The slice timer runs while somebody waits for the cpu.  It is not stopped
  * when nobody does: one idle event is cheaper than two of reprogramming. */
 static void slice_update(struct runq *rq, uint64_t now)
 {
-	if ((!rq->first && list_empty(&rq->rt)) || rq->slice.cpu)
-		return;
-	timer_set(&rq->slice,
-	    now + (balance_any_idle() ? SCHED_SLICE_IDLE : SCHED_SLICE));
+	if (runq_pick(rq) && unlikely(!rq->slice.cpu))
+		slice_start(rq, now);
 }
 
 static void slice_expired(struct timer *tm)
 {
 	struct runq *rq = container_of(tm, struct runq, slice);
 
-	if (!rq->first && list_empty(&rq->rt))
+	if (!runq_pick(rq))
 		return;
 	balance_periodic(rq, clock_mono());
-	atomic_store(&rq->cpu->need_resched, true);
+	need_resched(rq->cpu);
 }
 
-/* For thread_cpu_time() on another cpu; only this cpu writes. */
-static void time_write(
-    struct thread *t, uint64_t sum, uint64_t now, bool accruing)
+static void charge(struct cpu *c, uint64_t now)
 {
-	uint32_t seq = atomic_load_explicit(&t->time_seq, memory_order_relaxed);
-
-	atomic_store_explicit(&t->time_seq, seq + 1, memory_order_relaxed);
-	atomic_thread_fence(memory_order_release);
-	atomic_store_explicit(&t->cpu_time, sum, memory_order_relaxed);
-	WRITE_ONCE(t->switched_in, now);
-	WRITE_ONCE(t->accruing, accruing);
-	atomic_store_explicit(&t->time_seq, seq + 2, memory_order_release);
-}
-
-/* Charge (t) for its time since it was switched in or last charged. */
-static void charge(struct runq *rq, struct thread *t, uint64_t now)
-{
-	uint64_t ns = now > t->switched_in ? now - t->switched_in : 0;
-	uint64_t sum = atomic_load_explicit(&t->cpu_time, memory_order_relaxed);
-
-	if (t != rq->cpu->idle)
-		runq_charge(rq, t, ns);
-	time_write(t, sum + ns, now, t == rq->cpu->current);
+	if (c->current != c->idle)
+		runq_charge(c->runq, c->current, now);
 }
 
 /* Interrupts off.  Queue a thread that arrives on this cpu. */
@@ -109,7 +123,7 @@ static void arrive(struct cpu *c, struct thread *t, uint64_t now)
 	runq_arrive(c->runq, t, now);
 	runq_enqueue(c->runq, t, false);
 	if (runq_preempts(c->runq, t, c->current))
-		atomic_store(&c->need_resched, true);
+		need_resched(c);
 }
 
 /* Give (t), on no queue and switched out, to (cpu). */
@@ -121,7 +135,7 @@ static void send(struct thread *t, unsigned cpu)
 }
 
 /* Interrupts off.  Take what other cpus gave us. */
-static void drain_incoming(struct cpu *c, uint64_t now)
+static NOINLINE void drain_incoming(struct cpu *c, uint64_t now)
 {
 	struct thread *t = runq_take_incoming(c->runq), *next;
 
@@ -141,14 +155,14 @@ static void resched_irq(void *arg)
 	if (c->preempt_off == 0)
 		rcu_quiescent(c);
 	else
-		atomic_store(&c->need_resched, true);
+		need_resched(c);
 	timer_resched();
-	charge(c->runq, c->current, now);
+	charge(c, now);
 	drain_incoming(c, now);
 	balance_serve(c->runq);
 	slice_update(c->runq, now);
 	if (unlikely(!affinity_has(c->current, c->id)))
-		atomic_store(&c->need_resched, true);
+		need_resched(c);
 }
 
 /* On the stack of the thread that has just been switched to. */
@@ -156,7 +170,8 @@ static void finish_switch(void)
 {
 	struct runq *rq = cpu_self()->runq;
 	struct thread *prev = rq->switched_from;
-	bool dead = prev->state == THREAD_DEAD;
+	bool dead = atomic_load_explicit(&prev->state, memory_order_relaxed) ==
+		    THREAD_DEAD;
 
 	/* From here on another cpu may run it, or free it. */
 	atomic_store_explicit(&prev->on_cpu, false, memory_order_release);
@@ -180,23 +195,34 @@ void sched_entry(void *arg)
 	thread_exit();
 }
 
-static void switch_to(
-    struct cpu *c, struct thread *prev, struct thread *next, uint64_t now)
+static NOINLINE void idle_ends(struct cpu *c, uint64_t now)
 {
 	struct runq *rq = c->runq;
 
-	if (prev == c->idle) {
-		rq->idle_length = now - rq->idle_since;
-		atomic_fetch_add_explicit(
-		    &rq->idle_ns, rq->idle_length, memory_order_relaxed);
-		WRITE_ONCE(rq->idle_since, 0);
-		balance_idle(c, false);
-	} else if (next == c->idle) {
-		WRITE_ONCE(rq->idle_since, now);
-		balance_idle(c, true);
-	}
+	rq->idle_length = now - rq->idle_since;
+	atomic_store_explicit(&rq->idle_ns,
+	    atomic_load_explicit(&rq->idle_ns, memory_order_relaxed) +
+		rq->idle_length,
+	    memory_order_relaxed);
+	WRITE_ONCE(rq->idle_since, 0);
+	balance_idle(c, false);
+}
+
+static NOINLINE void idle_begins(struct cpu *c, uint64_t now)
+{
+	WRITE_ONCE(c->runq->idle_since, now);
+	balance_idle(c, true);
+}
+
+static void switch_to(
+    struct cpu *c, struct thread *prev, struct thread *next, uint64_t now)
+{
+	if (unlikely(prev == c->idle))
+		idle_ends(c, now);
+	else if (unlikely(next == c->idle))
+		idle_begins(c, now);
 	c->nswitch++;
-	rq->switched_from = prev;
+	c->runq->switched_from = prev;
 	/*
 	 * Sequentially consistent: pairs with thread_interrupt(), which sets
 	 * the thread's app_work and then looks at on_cpu; we look at app_work
@@ -208,22 +234,13 @@ static void switch_to(
 	finish_switch();
 }
 
-/* (prev) gives way: back to the queue, or off it. */
-static void put_prev(struct cpu *c, struct thread *prev)
+/* (prev), which could go on, gives way: back to the queue. */
+static void put_ready(struct cpu *c, struct thread *prev)
 {
 	bool yielding = prev->yielding;
 
-	if (prev == c->idle)
-		return;
 	prev->yielding = false;
-	if (prev->state != THREAD_RUNNING) {
-		balance_sleeps(prev);
-		runq_leave(c->runq, prev);
-		prev->nvcsw++;
-		return;
-	}
-	prev->state = THREAD_READY;
-	prev->nivcsw++;
+	atomic_store_explicit(&prev->state, THREAD_READY, memory_order_relaxed);
 	if (unlikely(!affinity_has(prev, c->id))) {
 		runq_leave(c->runq, prev);
 		c->runq->leaving = prev;
@@ -232,6 +249,21 @@ static void put_prev(struct cpu *c, struct thread *prev)
 	if (yielding)
 		runq_yield(c->runq, prev);
 	runq_enqueue(c->runq, prev, prev->policy == SCHED_FIFO && !yielding);
+}
+
+/* (prev) gives way: back to the queue, or off it. */
+static void put_prev(struct cpu *c, struct thread *prev)
+{
+	if (atomic_load_explicit(&prev->state, memory_order_relaxed) ==
+	    THREAD_RUNNING) {
+		prev->nivcsw++;
+		put_ready(c, prev);
+		return;
+	}
+	if (!sched_alone())
+		balance_sleeps(prev);
+	runq_leave(c->runq, prev);
+	prev->nvcsw++;
 }
 
 /* The thread to run next, off its queue; the idle thread if there is none. */
@@ -249,7 +281,8 @@ static struct thread *pick_next(struct cpu *c, struct thread *prev)
 			}
 		}
 		runq_dequeue(c->runq, t);
-		t->state = THREAD_RUNNING;
+		atomic_store_explicit(
+		    &t->state, THREAD_RUNNING, memory_order_relaxed);
 		return t;
 	}
 	return c->idle;
@@ -262,18 +295,23 @@ void schedule(void)
 	uint64_t now = clock_mono();
 
 	assert(c->preempt_off == 0);
-	atomic_store_explicit(&c->need_resched, false, memory_order_relaxed);
-	/* An interrupt may end idle_poll().  Before we look at the incoming
-	 * list for the last time: see sched_kick(). */
-	if (prev == c->idle)
-		atomic_store(&c->idle_polling, false);
+	if (unlikely(atomic_load_explicit(&c->need_kick, memory_order_relaxed)))
+		kick_others(c);
 	rcu_quiescent(c);
-	charge(c->runq, prev, now);
-	put_prev(c, prev);
-	drain_incoming(c, now);
+	time_stops(prev, now);
+	if (prev == c->idle) {
+		/* An interrupt may end idle_poll().  Before we look at the
+		 * incoming list for the last time: see sched_kick(). */
+		atomic_store(&c->idle_polling, false);
+	} else {
+		runq_charge(c->runq, prev, now);
+		put_prev(c, prev);
+	}
+	if (unlikely(runq_has_incoming(c->runq)))
+		drain_incoming(c, now);
 	next = pick_next(c, prev);
-	time_write(prev, prev->cpu_time, now, false);
-	time_write(next, next->cpu_time, now, true);
+	time_starts(next, now);
+	next->charged_at = now;
 	slice_update(c->runq, now);
 	/* Set by arrivals that have been considered above. */
 	atomic_store_explicit(&c->need_resched, false, memory_order_relaxed);
@@ -283,37 +321,49 @@ void schedule(void)
 		balance_serve(c->runq);
 }
 
+/* Interrupts off.  Queue (t), ours by its state and switched out, here. */
+static void wake_here(struct cpu *c, struct thread *t)
+{
+	uint64_t now = clock_mono();
+
+	t->cpu = c->id;
+	charge(c, now);
+	arrive(c, t, now);
+	slice_update(c->runq, now);
+}
+
+/* The same with more than one cpu. */
+static NOINLINE void wake_somewhere(struct cpu *c, struct thread *t)
+{
+	unsigned cpu = balance_choose(t);
+
+	if (cpu == c->id)
+		wake_here(c, t);
+	else
+		send(t, cpu);
+}
+
 bool thread_wake(struct thread *t, int status)
 {
 	uint32_t sleeping = THREAD_SLEEPING;
 	/* First: a waker that is preempted would hold (t) up. */
 	unsigned long flags = irq_save();
 	struct cpu *c = cpu_self();
+	bool mine =
+	    atomic_compare_exchange_strong(&t->state, &sleeping, THREAD_READY);
 
-	if (!atomic_compare_exchange_strong(
-		&t->state, &sleeping, THREAD_READY)) {
-		irq_restore(flags);
-		return false;
-	}
-	t->wait_status = status;
-	if (atomic_load_explicit(&t->on_cpu, memory_order_acquire)) {
-		send(t, t->cpu);
-	} else {
-		unsigned cpu = balance_choose(t);
-
-		if (cpu != c->id) {
-			send(t, cpu);
-		} else {
-			uint64_t now = clock_mono();
-
-			t->cpu = cpu;
-			charge(c->runq, c->current, now);
-			arrive(c, t, now);
-			slice_update(c->runq, now);
-		}
+	if (mine) {
+		t->wait_status = status;
+		if (unlikely(
+			atomic_load_explicit(&t->on_cpu, memory_order_acquire)))
+			send(t, t->cpu);
+		else if (sched_alone())
+			wake_here(c, t);
+		else
+			wake_somewhere(c, t);
 	}
 	irq_restore(flags);
-	return true;
+	return mine;
 }
 
 void sched_preempt(void)
@@ -337,24 +387,22 @@ bool sched_may_spin(void)
 {
 	const struct cpu *c = cpu_self();
 
-	return cpus[1] && !READ_ONCE(c->need_resched) &&
-	       !atomic_load_explicit(
-		   &c->runq->nready, memory_order_relaxed) &&
-	       !atomic_load_explicit(&c->runq->incoming, memory_order_relaxed);
+	return !sched_alone() && !READ_ONCE(c->need_resched) &&
+	       !atomic_load_explicit(&c->runq->nready, memory_order_relaxed) &&
+	       !runq_has_incoming(c->runq);
 }
 
-void preempt_enable(void)
+void preempt_resched(void)
 {
-#ifdef __KERNEL__
-	bool zero;
+	unsigned long flags = irq_save();
+	struct cpu *c = cpu_self();
 
-	__asm__ volatile("decl %%gs:%c1"
-			 : "=@ccz"(zero)
-			 : "i"(offsetof(struct cpu, preempt_off))
-			 : "memory");
-	if (zero && cpu_self()->need_resched && irq_enabled())
-		sched_preempt();
-#endif
+	if (atomic_load_explicit(&c->need_kick, memory_order_relaxed))
+		kick_others(c);
+	if ((flags & IRQ_FLAG_IF) && c->preempt_off == 0 &&
+	    atomic_load_explicit(&c->need_resched, memory_order_relaxed))
+		schedule();
+	irq_restore(flags);
 }
 
 /* --- boot -------------------------------------------------------------- */
@@ -375,6 +423,7 @@ void sched_init(void)
 	runq_attach(c, &boot_runq);
 	irq_vector_set(VECTOR_RESCHED, resched_irq, NULL);
 	c->online = true;
+	sched_ncpu = 1;
 	boot_runq.busy = true;
 	thread_adopt(c);
 	c->idle = thread_idle(c);
@@ -405,7 +454,9 @@ void sched_cpu_start(void)
 	c->runq->idle_since = clock_mono();
 	c->runq->switched_from = &first;
 	balance_idle(c, true);
-	atomic_store(&c->online, true);
+	time_starts(c->idle, clock_mono());
+	if (!atomic_exchange(&c->online, true)) /* the boot cpu is already */
+		atomic_fetch_add(&sched_ncpu, 1);
 	c->current = c->idle;
 	c->idle->on_cpu = true;
 	arch_switch(&first, c->idle);

@@ -24,8 +24,8 @@
  */
 struct runq {
 	struct cpu *cpu;
-	struct rb_root tree;   /* SCHED_OTHER threads by vruntime */
-	struct rb_node *first; /* its leftmost */
+	struct thread *first;  /* the SCHED_OTHER thread of least vruntime */
+	struct rb_root tree;   /* the others by vruntime */
 	struct list rt;        /* FIFO and RR, highest priority first */
 	uint64_t min_vruntime; /* never goes back */
 	struct thread *switched_from;
@@ -37,20 +37,57 @@ struct runq {
 	_Atomic uint64_t idle_ns; /* any cpu reads */
 	_Atomic uint32_t nready;  /* queued, not running; any cpu reads */
 	_Atomic bool busy;        /* runs a thread; any cpu reads */
+	uint64_t kicks[THREAD_CPUS_WORDS]; /* see preempt_resched() */
 
 	/* Other cpus write these two. */
 	_Atomic(struct thread *) incoming ALIGNED(CACHE_LINE);
 	_Atomic uint32_t pull_for; /* a cpu that would take a thread */
 } ALIGNED(CACHE_LINE);
 
+/* Cpus online; 1 for ever on a machine of one. */
+extern _Atomic unsigned sched_ncpu;
+
+/* Nobody to share threads with. */
+static inline bool sched_alone(void)
+{
+	return atomic_load_explicit(&sched_ncpu, memory_order_relaxed) == 1;
+}
+
+static inline bool affinity_has(const struct thread *t, unsigned cpu)
+{
+	return READ_ONCE(t->affinity[cpu / 64]) >> (cpu % 64) & 1;
+}
+
+/*
+ * The processor time of a thread is one word, so that any cpu may read it: the
+ * sum while it does not run; while it does, with TIME_RUNNING, the sum less the
+ * time since when.  Only the cpu that switches the thread writes it.
+ */
+#define TIME_RUNNING (1ull << 63)
+
+static inline void time_starts(struct thread *t, uint64_t now)
+{
+	uint64_t v = atomic_load_explicit(&t->cpu_time, memory_order_relaxed);
+
+	atomic_store_explicit(
+	    &t->cpu_time, (v - now) | TIME_RUNNING, memory_order_release);
+}
+
+static inline void time_stops(struct thread *t, uint64_t now)
+{
+	uint64_t v = atomic_load_explicit(&t->cpu_time, memory_order_relaxed);
+
+	atomic_store_explicit(
+	    &t->cpu_time, (v + now) & ~TIME_RUNNING, memory_order_release);
+}
+
 /* runq.c */
 void runq_init(struct runq *, struct cpu *);
 void runq_enqueue(struct runq *, struct thread *, bool at_head);
 void runq_dequeue(struct runq *, struct thread *);
-struct thread *runq_pick(struct runq *);         /* still queued; NULL: none */
-void runq_leave(struct runq *, struct thread *); /* vruntime becomes a lag */
 void runq_arrive(struct runq *, struct thread *, uint64_t now);
-void runq_charge(struct runq *, struct thread *, uint64_t ns);
+/* Bring the vruntime of (t), which runs, up to (now). */
+void runq_charge(struct runq *, struct thread *, uint64_t now);
 void runq_yield(struct runq *, struct thread *);
 /* Should (t), queued, run instead of (current)? */
 bool runq_preempts(
@@ -60,6 +97,25 @@ struct thread *runq_find_for(struct runq *, unsigned cpu);
 bool runq_push_incoming(struct runq *, struct thread *); /* true: was empty */
 struct thread *runq_take_incoming(struct runq *);        /* oldest first */
 
+/* The one to run next, still queued; NULL: none. */
+static inline struct thread *runq_pick(struct runq *rq)
+{
+	if (likely(list_empty(&rq->rt)))
+		return rq->first;
+	return list_first(&rq->rt, struct thread, run_link);
+}
+
+/* (t) sleeps or goes to another cpu: its vruntime becomes a lag. */
+static inline void runq_leave(struct runq *rq, struct thread *t)
+{
+	t->vruntime -= rq->min_vruntime;
+}
+
+static inline bool runq_has_incoming(struct runq *rq)
+{
+	return atomic_load_explicit(&rq->incoming, memory_order_relaxed);
+}
+
 /* sched.c */
 void schedule(void); /* interrupts off */
 void sched_entry(void *thread);
@@ -67,7 +123,6 @@ void sched_kick(unsigned cpu);
 void sched_resched(unsigned cpu); /* its thread's affinity has changed */
 
 /* balance.c */
-bool affinity_has(const struct thread *, unsigned cpu);
 unsigned balance_choose(struct thread *);
 /* Give (t), queued on (rq), to another cpu. */
 void balance_push(struct runq *rq, struct thread *t, unsigned cpu);
@@ -76,8 +131,16 @@ void balance_sleeps(struct thread *);
 void balance_idle(struct cpu *, bool idle);
 bool balance_any_idle(void);
 void balance_pull(struct cpu *);
-void balance_serve(struct runq *);
+void balance_give(struct runq *); /* balance_serve()'s slow path */
 void balance_periodic(struct runq *, uint64_t now);
+
+/* Interrupts off.  Give the cpu that asked for a thread one of ours. */
+static inline void balance_serve(struct runq *rq)
+{
+	if (unlikely(atomic_load_explicit(
+			 &rq->pull_for, memory_order_relaxed) != CPU_NONE))
+		balance_give(rq);
+}
 
 /* idle.c */
 void idle_main(void *);
@@ -97,6 +160,18 @@ void stat_init(void);
 /* rcu.c, work.c: start their threads */
 void rcu_init(void);
 void work_init_thread(void);
-void rcu_quiescent(struct cpu *); /* interrupts off */
+
+extern _Atomic uint64_t rcu_period;
+
+/* Interrupts off: (c), the caller's cpu, is in no read section. */
+static inline void rcu_quiescent(struct cpu *c)
+{
+	/* Acquire: readers after this see what the updater removed before it
+	 * began the period.  Release: readers before this are done. */
+	uint64_t now = atomic_load_explicit(&rcu_period, memory_order_acquire);
+
+	if (atomic_load_explicit(&c->rcu_seen, memory_order_relaxed) != now)
+		atomic_store_explicit(&c->rcu_seen, now, memory_order_release);
+}
 
 #endif /* SCHED_INT_H */

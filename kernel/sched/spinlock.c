@@ -7,11 +7,19 @@
 #include "kern/arch.h"
 #include "kern/sched.h"
 
-static void lock_word(struct spinlock *l)
+static NOINLINE void lock_contended(struct spinlock *l)
 {
-	while (atomic_exchange_explicit(&l->owner, 1, memory_order_acquire))
+	do
 		while (atomic_load_explicit(&l->owner, memory_order_relaxed))
 			cpu_relax();
+	while (atomic_exchange_explicit(&l->owner, 1, memory_order_acquire));
+}
+
+static inline void lock_word(struct spinlock *l)
+{
+	if (unlikely(
+		atomic_exchange_explicit(&l->owner, 1, memory_order_acquire)))
+		lock_contended(l);
 }
 
 static void unlock_word(struct spinlock *l)

@@ -1,4 +1,4 @@
-/* Load averages and idle times. */
+/* Processor times, idle times and load averages. */
 
 #include "kern/clock.h"
 #include "sched_int.h"
@@ -54,6 +54,24 @@ uint64_t cpu_idle_time(unsigned cpu)
 	ns = atomic_load_explicit(&rq->idle_ns, memory_order_relaxed);
 	since = READ_ONCE(rq->idle_since);
 	return since ? ns + (clock_mono() - since) : ns;
+}
+
+uint64_t thread_cpu_time(const struct thread *t)
+{
+	uint64_t v, ns;
+
+	for (;;) {
+		v = atomic_load_explicit(&t->cpu_time, memory_order_acquire);
+		if (!(v & TIME_RUNNING))
+			return v;
+		ns = (v + clock_mono()) & ~TIME_RUNNING;
+		if (atomic_load_explicit(&t->cpu_time, memory_order_acquire) ==
+		    v)
+			break;
+		/* Switched meanwhile: now may be later than its end. */
+	}
+	/* Another cpu's clock may be a little behind the one that began. */
+	return ns & TIME_RUNNING >> 1 ? 0 : ns;
 }
 
 void stat_init(void)

@@ -103,7 +103,7 @@ int thread_create(struct thread **out, const char *name, void (*fn)(void *),
 	t->fn = fn;
 	t->arg = arg;
 	t->state = THREAD_SLEEPING;
-	t->switched_in = clock_mono();
+	t->charged_at = clock_mono();
 	balance_new(t);
 	t->arch.kstack_top = (uintptr_t)t->kstack + KSTACK_SIZE;
 	arch_thread_init(t, sched_entry, t);
@@ -174,24 +174,6 @@ void thread_join(struct thread *t)
 	while (!t->exited)
 		waitq_wait(&t->join, &exit_lock, &flags, TIME_NEVER, 0);
 	spin_unlock_irqrestore(&exit_lock, flags);
-}
-
-uint64_t thread_cpu_time(const struct thread *t)
-{
-	uint64_t since, ns, now;
-	uint32_t seq;
-	bool running;
-
-	do {
-		seq = atomic_load_explicit(&t->time_seq, memory_order_acquire);
-		since = READ_ONCE(t->switched_in);
-		ns = atomic_load_explicit(&t->cpu_time, memory_order_relaxed);
-		running = READ_ONCE(t->accruing);
-		now = clock_mono();
-		atomic_thread_fence(memory_order_acquire);
-	} while ((seq & 1) != 0 || atomic_load_explicit(&t->time_seq,
-				       memory_order_relaxed) != seq);
-	return running && now > since ? ns + (now - since) : ns;
 }
 
 int thread_set_affinity(struct thread *t, const uint64_t *mask)
@@ -273,7 +255,8 @@ void thread_adopt(struct cpu *c)
 	boot.cpu = c->id;
 	boot.state = THREAD_RUNNING;
 	boot.on_cpu = true;
-	boot.switched_in = clock_mono();
+	boot.charged_at = clock_mono();
+	time_starts(&boot, boot.charged_at);
 	boot.arch.kstack_top = c->kstack_top;
 	c->current = &boot;
 }

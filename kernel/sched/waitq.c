@@ -49,22 +49,26 @@ static bool sleep_abort(struct thread *t)
 	    &t->state, &sleeping, THREAD_RUNNING);
 }
 
+static NOINLINE void sleep_until(struct thread *t, uint64_t deadline)
+{
+	struct sleep_timer st = { .thread = t };
+
+	timer_init(&st.timer, sleep_expired);
+	timer_set(&st.timer, deadline);
+	schedule();
+	timer_cancel(&st.timer);
+}
+
 int sleep_end(uint64_t deadline, unsigned how)
 {
-	struct sleep_timer st = { .thread = thread_self() };
-	struct thread *t = st.thread;
+	struct thread *t = thread_self();
 
-	if ((how & WAIT_INTR) && atomic_load(&t->interrupted) &&
-	    sleep_abort(t)) {
+	if ((how & WAIT_INTR) && atomic_load(&t->interrupted) && sleep_abort(t))
 		t->wait_status = -EINTR;
-	} else if (deadline == TIME_NEVER) {
+	else if (deadline == TIME_NEVER)
 		schedule();
-	} else {
-		timer_init(&st.timer, sleep_expired);
-		timer_set(&st.timer, deadline);
-		schedule();
-		timer_cancel(&st.timer);
-	}
+	else
+		sleep_until(t, deadline);
 	atomic_store_explicit(&t->intr_sleep, false, memory_order_relaxed);
 	/* thread_interrupt() may have meant an earlier sleep of ours. */
 	if (t->wait_status == -EINTR && !(how & WAIT_INTR))

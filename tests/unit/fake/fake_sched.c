@@ -365,7 +365,7 @@ bool sched_may_spin(void)
 	return fake_may_spin;
 }
 
-void preempt_enable(void)
+void preempt_resched(void)
 {
 }
 

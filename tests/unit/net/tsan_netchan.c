@@ -29,7 +29,7 @@ void test_rcu_read_unlock(void)
 	pthread_rwlock_unlock(&rcu);
 }
 
-void preempt_enable(void)
+void preempt_resched(void)
 {
 }
 

@@ -41,16 +41,9 @@ void cpu_ipi(unsigned id, unsigned vector)
 	(void)vector;
 }
 
-void preempt_enable(void)
+void preempt_resched(void)
 {
 	sched_yield();
-}
-
-bool affinity_has(const struct thread *t, unsigned id)
-{
-	(void)t;
-	(void)id;
-	return true;
 }
 
 uint64_t clock_mono(void)

@@ -19,11 +19,6 @@ static struct runq rq;
 static struct thread t[4];
 static uint64_t ran[4], now;
 
-bool affinity_has(const struct thread *th, unsigned id)
-{
-	return th->affinity[0] >> id & 1;
-}
-
 void panic(const char *fmt, ...)
 {
 	fprintf(stderr, "%s\n", fmt);
@@ -39,7 +34,7 @@ static int setup(void **state)
 	runq_init(&rq, &cpu);
 	for (unsigned i = 0; i < 4; i++) {
 		t[i].affinity[0] = 1;
-		t[i].switched_in = now;
+		t[i].charged_at = now;
 	}
 	return 0;
 }
@@ -57,9 +52,9 @@ static unsigned run(uint64_t slice)
 	unsigned i = (unsigned)(next - t);
 
 	runq_dequeue(&rq, next);
-	runq_charge(&rq, next, slice);
+	next->charged_at = now;
 	now += slice;
-	next->switched_in = now;
+	runq_charge(&rq, next, now);
 	ran[i] += slice;
 	runq_enqueue(&rq, next, false);
 	return i;
@@ -123,9 +118,9 @@ static void test_debt(void **state)
 	wake(0);
 	wake(1);
 	runq_dequeue(&rq, &t[1]);
-	runq_charge(&rq, &t[1], 500 * MS);
+	now += 500 * MS;
+	runq_charge(&rq, &t[1], now);
 	runq_leave(&rq, &t[1]);
-	t[1].switched_in = now;
 	now += 50 * MS;
 	wake(1);
 	for (unsigned n = 0; n < 200; n++)

@@ -20,6 +20,8 @@ static struct cpu *self = &cpu[0];
 static unsigned ipis[2];
 static irq_fn resched;
 static void (*on_switch)(void);
+static uint64_t now;
+_Atomic uint64_t rcu_period;
 
 struct cpu *cpu_self(void)
 {
@@ -58,7 +60,7 @@ void irq_enable(void)
 
 uint64_t clock_mono(void)
 {
-	return NSEC_PER_SEC;
+	return now;
 }
 
 void panic(const char *fmt, ...)
@@ -91,20 +93,11 @@ void timer_resched(void)
 {
 }
 
-void rcu_quiescent(struct cpu *c)
-{
-	(void)c;
-}
-
 void rcu_init(void)
 {
 }
 
 void work_init_thread(void)
-{
-}
-
-void stat_init(void)
 {
 }
 
@@ -139,6 +132,7 @@ static int setup(void **state)
 	memset(t, 0, sizeof(t));
 	memset(ipis, 0, sizeof(ipis));
 	on_switch = NULL;
+	now = NSEC_PER_SEC;
 	for (unsigned i = 0; i < 3; i++) {
 		memset(t[i].affinity, 0xff, sizeof(t[i].affinity));
 		balance_new(&t[i]);
@@ -153,6 +147,7 @@ static int setup(void **state)
 	idle[1].on_cpu = true;
 	balance_idle(&cpu[1], true);
 	cpu[1].online = true;
+	sched_ncpu = 2;
 	return 0;
 }
 
@@ -278,6 +273,64 @@ static void test_woken_in_switch(void **state)
 	assert_ptr_equal(cpu[0].current, &t[0]);
 }
 
+/* Whoever wakes with a lock held sends the interrupt when it is free. */
+static void test_kick_put_off(void **state)
+{
+	(void)state;
+	t[1].affinity[0] = 2;
+	t[2].affinity[0] = 2;
+	sleeps(&t[1], 1);
+	sleeps(&t[2], 1);
+	cpu[0].preempt_off = 1;
+	assert_true(thread_wake(&t[1], 0));
+	assert_true(thread_wake(&t[2], 0));
+	assert_int_equal(ipis[1], 0);
+	assert_true(cpu[0].need_kick);
+	cpu[0].preempt_off = 0;
+	preempt_enable();
+	assert_int_equal(ipis[1], 1);
+	assert_false(cpu[0].need_kick);
+	preempt_enable();
+	assert_int_equal(ipis[1], 1);
+}
+
+/* The same, but the thread loses the cpu before it comes to that. */
+static void test_kick_by_switch(void **state)
+{
+	(void)state;
+	t[1].affinity[0] = 2;
+	sleeps(&t[1], 1);
+	cpu[0].preempt_off = 1;
+	assert_true(thread_wake(&t[1], 0));
+	cpu[0].preempt_off = 0;
+	sched_preempt();
+	assert_int_equal(ipis[1], 1);
+}
+
+static void test_cpu_time(void **state)
+{
+	(void)state;
+	time_starts(&t[0], now);
+	now += 70;
+	assert_int_equal(thread_cpu_time(&t[0]), 70);
+	t[0].state = THREAD_SLEEPING;
+	sched_preempt();
+	assert_ptr_equal(cpu[0].current, &idle[0]);
+	now += 1000;
+	assert_int_equal(thread_cpu_time(&t[0]), 70);
+	assert_true(thread_wake(&t[0], 0));
+	sched_preempt();
+	assert_ptr_equal(cpu[0].current, &t[0]);
+	now += 30;
+	assert_int_equal(thread_cpu_time(&t[0]), 100);
+	sched_yield_cpu(); /* nobody else is there */
+	now += 5;
+	assert_int_equal(thread_cpu_time(&t[0]), 105);
+	/* A clock that is behind the one of the cpu where it began. */
+	time_starts(&t[1], now + 10);
+	assert_int_equal(thread_cpu_time(&t[1]), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -286,6 +339,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_poll_preempted_late, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_affinity, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_kick_put_off, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_kick_by_switch, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_cpu_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_woken_before_switch, setup, teardown),
 		cmocka_unit_test_setup_teardown(

@@ -39,7 +39,7 @@ void cpu_ipi(unsigned id, unsigned vector)
 	ipis[id]++;
 }
 
-void preempt_enable(void)
+void preempt_resched(void)
 {
 }
 
