@@ -1,6 +1,6 @@
 /*
- * What threads, memory and system calls cost.  One static program, run unchanged
- * on osv and as Linux's /init.
+ * What threads, memory and system calls cost.  One static program, run
+ * unchanged on osv and as Linux's /init.
  *
  * usage: micro [one|two|libc|loop] [NAME]
  *
