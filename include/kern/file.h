@@ -26,12 +26,13 @@ struct thread;
  * been transferred.  file->flags & O_NONBLOCK: -EAGAIN instead of sleeping.
  */
 struct file_ops {
-	/* (*off) is advanced; it is the file's position or pread's offset. */
+	/* (*off) is advanced; it is the file's position or pread's offset.
+	 * Without a position it is left alone. */
 	long (*read)(struct file *, struct uio *, uint64_t *off);  /* -EINVAL */
 	long (*write)(struct file *, struct uio *, uint64_t *off); /* -EINVAL */
 	/* Without it lseek and pread answer -ESPIPE. */
 	int64_t (*seek)(struct file *, int64_t off, int whence);
-	/* There is a seek(), and the position means nothing: no lock. */
+	/* There is a seek(), and the position means nothing. */
 	bool no_position;
 	long (*ioctl)(
 	    struct file *, unsigned req, unsigned long arg); /* -ENOTTY */
@@ -55,8 +56,14 @@ struct file_ops {
 	void (*release)(struct file *); /* last reference; required */
 };
 
+/* What read and write need to know of a file, in one look. */
+#define FILE_READS    1u /* it is open for reading, and there is a read() */
+#define FILE_WRITES   2u
+#define FILE_POSITION 4u /* which a transfer moves, and locks */
+
 struct file {
 	const struct file_ops *ops;
+	uint32_t can; /* FILE_*; file_set_ops() */
 	_Atomic uint32_t refs;
 	_Atomic uint32_t flags; /* O_*: access mode and status flags */
 	struct mutex pos_lock;
@@ -71,6 +78,8 @@ struct file {
 
 /* A new file with one reference; NULL when out of memory. */
 struct file *file_new(const struct file_ops *, uint32_t flags, void *priv);
+/* While it is being opened: nobody else has it. */
+void file_set_ops(struct file *, const struct file_ops *);
 void file_get(struct file *);
 void file_put(struct file *);
 
@@ -123,15 +132,25 @@ void fdtable_leave(struct fdtable *);
 /* With a reference; NULL: -EBADF. */
 struct file *fd_get(int fd);
 /*
- * For the length of one call that neither closes nor replaces a descriptor:
- * with a reference only when another thread could.  file NULL: -EBADF, and
- * nothing to give back.
+ * The file of (fd) for the length of one call that neither closes nor replaces
+ * a descriptor, with no reference: NULL when another thread could do so
+ * meanwhile, or there is none.  Then fd_get() knows.
  */
+struct file *fd_alone(int fd);
+/* Either way. */
 struct fd_ref {
-	struct file *file;
+	struct file *file; /* NULL: -EBADF, and nothing to give back */
 	bool counted;
 };
-struct fd_ref fd_borrow(int fd);
+static inline struct fd_ref fd_borrow(int fd)
+{
+	struct file *f = fd_alone(fd);
+
+	if (likely(f))
+		return (struct fd_ref){ f, false };
+	f = fd_get(fd);
+	return (struct fd_ref){ f, f != NULL };
+}
 static inline void fd_return(struct fd_ref r)
 {
 	if (r.counted)

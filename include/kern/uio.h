@@ -10,18 +10,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "arch.h"
+
 struct uio_vec {
 	void *base;
 	size_t len;
 };
 
 struct uio {
-	char *base;                 /* the current buffer: what is left of it */
-	size_t len;                 /* of that; 0 only at the end of all */
-	size_t left;                /* bytes in all */
-	const struct uio_vec *next; /* a checked copy: never the program's */
-	unsigned n;                 /* how many buffers are there */
-	bool user;                  /* they are the program's */
+	char *base;  /* the current buffer: what is left of it */
+	size_t len;  /* of that; 0 only at the end of all */
+	size_t left; /* bytes in all */
+	bool user;   /* the buffers are the program's */
+	/* Those after it, while there are bytes left for them: a checked copy,
+	 * never the program's array. */
+	const struct uio_vec *next;
 };
 
 /* What one call moves at most, as Linux has it. */
@@ -32,8 +35,6 @@ static inline void uio_init(struct uio *u, void *base, size_t len, bool user)
 {
 	u->base = base;
 	u->len = u->left = len < UIO_MAX_BYTES ? len : UIO_MAX_BYTES;
-	u->next = NULL;
-	u->n = 0;
 	u->user = user;
 }
 
@@ -53,8 +54,37 @@ void uio_skip(struct uio *u, size_t n);
  * Copy up to (n) bytes, advance; returns the bytes copied (short at the end),
  * or -EFAULT when not even one byte could be.
  */
-long uio_put(struct uio *u, const void *src, size_t n); /* for read */
-long uio_get(struct uio *u, void *dst, size_t n);       /* for write */
+long uio_put_slow(struct uio *u, const void *src, size_t n);
+long uio_get_slow(struct uio *u, void *dst, size_t n);
 long uio_zero(struct uio *u, size_t n);
+
+/* (n) bytes of the current buffer have been moved; 0 too. */
+void uio_next(struct uio *u);
+static inline long uio_moved(struct uio *u, size_t n)
+{
+	u->base += n;
+	u->left -= n;
+	u->len -= n;
+	if (u->len == 0 && u->left > 0)
+		uio_next(u);
+	return (long)n;
+}
+
+/* Most copies are inside one buffer of the program's, and do not fault. */
+static inline long uio_put(struct uio *u, const void *src, size_t n) /* read */
+{
+	if (likely(u->user && n <= u->len) &&
+	    likely(copy_to_user(u->base, src, n) == 0))
+		return uio_moved(u, n);
+	return uio_put_slow(u, src, n);
+}
+
+static inline long uio_get(struct uio *u, void *dst, size_t n) /* write */
+{
+	if (likely(u->user && n <= u->len) &&
+	    likely(copy_from_user(dst, u->base, n) == 0))
+		return uio_moved(u, n);
+	return uio_get_slow(u, dst, n);
+}
 
 #endif /* KERN_UIO_H */

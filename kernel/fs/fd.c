@@ -154,16 +154,18 @@ static struct file *fd_take_out(struct fdtable *t, unsigned fd)
 }
 
 /* A reference on slot (fd), against all that writers do meanwhile. */
-static struct file *fd_load(struct fdtable *t, unsigned fd)
+struct file *fd_get(int fd)
 {
-	struct file *f = NULL;
+	struct fdtable *t = thread_self()->files;
+	struct fd_array *a;
+	struct file *f;
 
 	rcu_read_lock();
 	for (;;) {
-		struct fd_array *a = rcu_load(t->array);
-
-		f = fd < a->n ? rcu_load(a->slot[fd]) : NULL;
-		if (!f || file_try_get(f))
+		a = rcu_load(t->array);
+		f = (unsigned)fd < a->n ? rcu_load(a->slot[(unsigned)fd])
+					: NULL;
+		if (!f || likely(file_try_get(f)))
 			break;
 		/* Closed since: look again at what is there now. */
 		cpu_relax();
@@ -172,25 +174,15 @@ static struct file *fd_load(struct fdtable *t, unsigned fd)
 	return f;
 }
 
-struct file *fd_get(int fd)
-{
-	return fd < 0 ? NULL : fd_load(thread_self()->files, (unsigned)fd);
-}
-
 /* The only user finds nobody changing the table under it. */
-struct fd_ref fd_borrow(int fd)
+struct file *fd_alone(int fd)
 {
 	struct fdtable *t = thread_self()->files;
 	struct fd_array *a = t->array;
 
-	if (unlikely(
-		atomic_load_explicit(&t->users, memory_order_acquire) > 1)) {
-		struct file *f = fd_get(fd);
-
-		return (struct fd_ref){ f, f != NULL };
-	}
-	return (
-	    struct fd_ref){ (unsigned)fd < a->n ? a->slot[fd] : NULL, false };
+	if (atomic_load_explicit(&t->users, memory_order_acquire) > 1)
+		return NULL;
+	return (unsigned)fd < a->n ? a->slot[(unsigned)fd] : NULL;
 }
 
 int fd_install(struct file *f, bool cloexec, int from)

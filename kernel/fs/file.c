@@ -24,13 +24,25 @@ struct file *file_new(const struct file_ops *ops, uint32_t flags, void *priv)
 	if (!b)
 		return NULL;
 	f = &b->file;
-	f->ops = ops;
 	f->refs = 1;
 	f->flags = flags;
+	file_set_ops(f, ops);
 	f->priv = priv;
 	mutex_init(&f->pos_lock);
 	list_init(&f->epoll_items);
 	return f;
+}
+
+void file_set_ops(struct file *f, const struct file_ops *ops)
+{
+	f->ops = ops;
+	f->can = 0;
+	if (file_readable(f) && ops->read)
+		f->can |= FILE_READS;
+	if (file_writable(f) && ops->write)
+		f->can |= FILE_WRITES;
+	if (ops->seek && !ops->no_position)
+		f->can |= FILE_POSITION;
 }
 
 void file_get(struct file *f)
@@ -39,19 +51,6 @@ void file_get(struct file *f)
 	    atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
 
 	assert(old != 0);
-}
-
-/* False: its last reference has gone. */
-bool file_try_get(struct file *f)
-{
-	uint32_t n = atomic_load_explicit(&f->refs, memory_order_relaxed);
-
-	while (n != 0) {
-		if (atomic_compare_exchange_weak_explicit(&f->refs, &n, n + 1,
-			memory_order_acquire, memory_order_relaxed))
-			return true;
-	}
-	return false;
 }
 
 static void file_free(struct rcu_head *rcu)

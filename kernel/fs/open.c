@@ -62,10 +62,10 @@ static int open_ops(struct vnode *v, struct file *f)
 	case S_IFIFO:
 		return fifo_open(v, f);
 	case S_IFDIR:
-		f->ops = &dir_ops;
+		file_set_ops(f, &dir_ops);
 		break;
 	default:
-		f->ops = &vfile_ops;
+		file_set_ops(f, &vfile_ops);
 	}
 	return v->ops->open ? v->ops->open(v, f) : 0;
 }

@@ -483,7 +483,7 @@ int fifo_open(struct vnode *v, struct file *f)
 		pipe_count(p, f, -1);
 	mutex_unlock(&p->lock);
 	if (err == 0) {
-		f->ops = &pipe_ops;
+		file_set_ops(f, &pipe_ops);
 		f->priv = p;
 	} else if (pipe_unuse(p)) {
 		pipe_free_all(p);

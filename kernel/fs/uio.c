@@ -10,14 +10,12 @@
 #include "kern/num.h"
 #include "kern/string.h"
 
-/* Past the current buffer, of which nothing is left, and empty ones. */
-static void uio_next(struct uio *u)
+void uio_next(struct uio *u)
 {
-	while (u->len == 0 && u->n > 0) {
+	while (u->len == 0 && u->left > 0) {
 		u->base = u->next->base;
 		u->len = u->next->len;
 		u->next++;
-		u->n--;
 	}
 }
 
@@ -29,19 +27,8 @@ void uio_init_vec(
 	for (unsigned i = 0; i < n; i++)
 		u->left += vec[i].len;
 	u->next = vec;
-	u->n = n;
 	u->user = user;
 	uio_next(u);
-}
-
-/* (n) bytes of the current buffer have been moved. */
-static inline void uio_advance(struct uio *u, size_t n)
-{
-	u->base += n;
-	u->len -= n;
-	u->left -= n;
-	if (u->len == 0)
-		uio_next(u);
 }
 
 void uio_skip(struct uio *u, size_t n)
@@ -49,7 +36,7 @@ void uio_skip(struct uio *u, size_t n)
 	while (n > 0) {
 		size_t part = MIN(n, u->len);
 
-		uio_advance(u, part);
+		uio_moved(u, part);
 		n -= part;
 	}
 }
@@ -73,7 +60,11 @@ int uio_import(
 		vec[i].len = MIN(vec[i].len, UIO_MAX_BYTES - total);
 		total += vec[i].len;
 	}
-	uio_init_vec(u, vec, n, true);
+	u->next = vec;
+	u->len = 0;
+	u->left = total;
+	u->user = true;
+	uio_next(u);
 	return 0;
 }
 
@@ -129,32 +120,21 @@ static NOINLINE long uio_run(struct uio *u, enum uio_op op, char *buf, size_t n)
 		    u, op, u->base, buf ? buf + done : NULL, part);
 
 		done += moved;
-		uio_advance(u, moved);
+		uio_moved(u, moved);
 		if (moved < part)
 			return done > 0 ? (long)done : -EFAULT;
 	}
 	return (long)done;
 }
 
-/* Most copies are in one buffer of the program's, and do not fault. */
-long uio_put(struct uio *u, const void *src, size_t n)
+long uio_put_slow(struct uio *u, const void *src, size_t n)
 {
-	if (likely(u->user && n <= u->len) &&
-	    likely(copy_to_user(u->base, src, n) == 0)) {
-		uio_advance(u, n);
-		return (long)n;
-	}
 	/* The bytes are only read: uio_run() serves both directions. */
 	return uio_run(u, UIO_PUT, (char *)(uintptr_t)src, n);
 }
 
-long uio_get(struct uio *u, void *dst, size_t n)
+long uio_get_slow(struct uio *u, void *dst, size_t n)
 {
-	if (likely(u->user && n <= u->len) &&
-	    likely(copy_from_user(dst, u->base, n) == 0)) {
-		uio_advance(u, n);
-		return (long)n;
-	}
 	return uio_run(u, UIO_GET, dst, n);
 }
 

@@ -51,7 +51,7 @@ static NOINLINE long io_at(
 
 	if (off) {
 		at = (uint64_t)*off;
-		return *off < 0 ? -EINVAL : fn(f, u, &at);
+		return f->ops->seek ? fn(f, u, &at) : -ESPIPE;
 	}
 	mutex_lock(&f->pos_lock);
 	r = fn(f, u, &f->pos);
@@ -62,60 +62,71 @@ static NOINLINE long io_at(
 static inline long io_run(
     struct file *f, io_fn fn, struct uio *u, const int64_t *off)
 {
-	uint64_t none = 0;
-
-	if (!fn)
+	if (off && *off < 0)
 		return -EINVAL;
-	if (f->ops->seek && (off || !f->ops->no_position))
+	if (off || f->can & FILE_POSITION)
 		return io_at(f, fn, u, off);
-	if (off)
-		return *off < 0 ? -EINVAL : -ESPIPE;
-	return fn(f, u, &none);
+	return fn(f, u, &f->pos);
 }
 
-static inline long io_read_in(struct file *f, struct uio *u, const int64_t *off)
+/* Why it may not: it was opened otherwise, or there is no such operation. */
+static COLD long io_cannot(bool open_for_it)
 {
-	return file_readable(f) ? io_run(f, f->ops->read, u, off) : -EBADF;
+	return open_for_it ? -EINVAL : -EBADF;
 }
 
-static inline long io_write_in(
-    struct file *f, struct uio *u, const int64_t *off)
+static inline long io_move(
+    struct file *f, uint32_t what, struct uio *u, const int64_t *off)
 {
-	return file_writable(f) ? io_run(f, f->ops->write, u, off) : -EBADF;
+	if (what == FILE_READS)
+		return io_run(f, f->ops->read, u, off);
+	return io_run(f, f->ops->write, u, off);
 }
 
 long io_read(struct file *f, struct uio *u, const int64_t *off)
 {
-	return io_read_in(f, u, off);
+	if (!(f->can & FILE_READS))
+		return io_cannot(file_readable(f));
+	return io_move(f, FILE_READS, u, off);
 }
 
 long io_write(struct file *f, struct uio *u, const int64_t *off)
 {
-	return io_write_in(f, u, off);
+	if (!(f->can & FILE_WRITES))
+		return io_cannot(file_writable(f));
+	return io_move(f, FILE_WRITES, u, off);
+}
+
+/* One buffer of the program's.  (what): FILE_READS or FILE_WRITES. */
+static inline long io_one(struct file *f, uint32_t what, const void *buf,
+    size_t n, const int64_t *off)
+{
+	struct uio u;
+
+	if (unlikely(!(f->can & what)))
+		return io_cannot(
+		    what == FILE_READS ? file_readable(f) : file_writable(f));
+	if (unlikely(!user_range_ok(buf, n)))
+		return -EFAULT;
+	uio_init(&u, (void *)(uintptr_t)buf, n, true);
+	return io_move(f, what, &u, off);
+}
+
+/* Other threads may close (fd) meanwhile, or it is not open. */
+static inline long io_counted(
+    int fd, uint32_t what, const void *buf, size_t n, const int64_t *off)
+{
+	struct file *f = fd_get(fd);
+	long r;
+
+	if (!f)
+		return -EBADF;
+	r = io_one(f, what, buf, n, off);
+	file_put(f);
+	return r;
 }
 
 typedef long (*io_dir)(struct file *, struct uio *, const int64_t *);
-
-static inline long io_buffer(
-    int fd, io_dir dir, void *buf, size_t n, const int64_t *off)
-{
-	struct fd_ref ref = fd_borrow(fd);
-	struct uio u;
-	long r;
-
-	if (unlikely(!ref.file))
-		return -EBADF;
-	if (unlikely((long)n < 0))
-		r = -EINVAL;
-	else if (unlikely(!user_range_ok(buf, n)))
-		r = -EFAULT;
-	else {
-		uio_init(&u, buf, n, true);
-		r = dir(ref.file, &u, off);
-	}
-	fd_return(ref);
-	return r;
-}
 
 static long io_vector(
     int fd, io_dir dir, const void *iov, unsigned long n, const int64_t *off)
@@ -136,24 +147,40 @@ static long io_vector(
 	return r;
 }
 
+static NOINLINE long read_counted(int fd, void *buf, size_t n)
+{
+	return io_counted(fd, FILE_READS, buf, n, NULL);
+}
+
 long sys_read(int fd, void *buf, size_t n)
 {
-	return io_buffer(fd, io_read_in, buf, n, NULL);
+	struct file *f = fd_alone(fd);
+
+	return likely(f) ? io_one(f, FILE_READS, buf, n, NULL)
+			 : read_counted(fd, buf, n);
+}
+
+static NOINLINE long write_counted(int fd, const void *buf, size_t n)
+{
+	return io_counted(fd, FILE_WRITES, buf, n, NULL);
 }
 
 long sys_write(int fd, const void *buf, size_t n)
 {
-	return io_buffer(fd, io_write_in, (void *)(uintptr_t)buf, n, NULL);
+	struct file *f = fd_alone(fd);
+
+	return likely(f) ? io_one(f, FILE_WRITES, buf, n, NULL)
+			 : write_counted(fd, buf, n);
 }
 
 long sys_pread64(int fd, void *buf, size_t n, int64_t off)
 {
-	return io_buffer(fd, io_read_in, buf, n, &off);
+	return io_counted(fd, FILE_READS, buf, n, &off);
 }
 
 long sys_pwrite64(int fd, const void *buf, size_t n, int64_t off)
 {
-	return io_buffer(fd, io_write_in, (void *)(uintptr_t)buf, n, &off);
+	return io_counted(fd, FILE_WRITES, buf, n, &off);
 }
 
 long sys_readv(int fd, const void *iov, unsigned long n)

@@ -171,6 +171,6 @@ int blkfile_open(struct file *f, unsigned minor)
 		return -EROFS;
 	}
 	f->priv = b;
-	f->ops = &blkfile_ops;
+	file_set_ops(f, &blkfile_ops);
 	return 0;
 }

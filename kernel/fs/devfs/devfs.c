@@ -24,7 +24,7 @@ int dev_open(struct vnode *v, uint64_t rdev, struct file *f)
 		if ((*c)->major != dev_major(rdev) ||
 		    (*c)->minor != dev_minor(rdev))
 			continue;
-		f->ops = (*c)->ops;
+		file_set_ops(f, (*c)->ops);
 		return (*c)->open ? (*c)->open(f) : 0;
 	}
 	return -ENXIO;

@@ -186,7 +186,7 @@ int proc_text_open_with(
 	t->tid = tid;
 	t->fd = fd;
 	f->priv = t;
-	f->ops = &proc_text_file_ops;
+	file_set_ops(f, &proc_text_file_ops);
 	return 0;
 }
 
