@@ -8,9 +8,11 @@
  */
 
 #include <linux/eventpoll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "compiler.h"
 #include "list.h"
 #include "lock.h"
 
@@ -18,12 +20,15 @@ struct poll_entry;
 
 struct poll_head {
 	struct spinlock lock; /* event context notifies */
+	/* Of all entries, and maybe more: nobody else need be notified. */
+	_Atomic uint32_t wanted;
 	struct list entries;
 };
 
 struct poll_entry {
 	struct list link;
 	struct poll_head *head; /* NULL: on none */
+	uint32_t events;        /* EPOLLIN...: it need hear of no others */
 	/* Woken only until one exclusive entry has taken the event. */
 	bool exclusive;
 	/* Any context, head's lock held: must not sleep nor touch the head.
@@ -34,19 +39,38 @@ struct poll_entry {
 	struct poll_entry *(*more)(struct poll_entry *);
 };
 
-#define POLL_HEAD_INIT(h)                             \
-	{                                             \
-		SPINLOCK_INIT, LIST_INIT((h).entries) \
+#define POLL_HEAD_INIT(h)                                \
+	{                                                \
+		SPINLOCK_INIT, 0, LIST_INIT((h).entries) \
 	}
 
 void poll_head_init(struct poll_head *);
-/* (pe) is on no head; wake is set; NULL for more. */
+/* (pe) is on no head, and wants all; wake is set; NULL for more. */
 void poll_entry_init(
     struct poll_entry *pe, bool (*wake)(struct poll_entry *, uint32_t events));
-/* EPOLLIN...; any context. */
-void poll_notify(struct poll_head *, uint32_t events);
+/*
+ * EPOLLIN...; any context.  After what poll() will find has been stored: a
+ * waiter registers and then looks, and one of the two sees the other, whether
+ * or not a lock is common to both.
+ */
+void poll_notify_all(struct poll_head *, uint32_t events);
+static inline void poll_notify(struct poll_head *h, uint32_t events)
+{
+	/* Pairs with poll_wait()'s. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&h->wanted, memory_order_relaxed) &
+	    (events ? events : ~0u))
+		poll_notify_all(h, events);
+}
 /* (pe) NULL: does nothing; so file_ops->poll() can call it always. */
-void poll_wait(struct poll_head *, struct poll_entry *pe);
+void poll_register(struct poll_head *, struct poll_entry *pe);
+static inline void poll_wait(struct poll_head *h, struct poll_entry *pe)
+{
+	if (pe)
+		poll_register(h, pe);
+}
+/* (pe) wants these from now on; the caller then looks at the state. */
+void poll_entry_want(struct poll_entry *, uint32_t events);
 /* After it returns, wake() neither runs nor will. */
 void poll_entry_remove(struct poll_entry *);
 /* The object goes: wakes all with EPOLLHUP and takes them off.  Thread

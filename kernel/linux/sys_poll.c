@@ -74,6 +74,7 @@ static struct poll_entry *poll_more(struct poll_entry *pe)
 	}
 	x->slot = *s;
 	poll_entry_init(&x->slot.pe, poll_wake);
+	x->slot.pe.events = pe->events;
 	x->next = s->waiter->extra;
 	s->waiter->extra = x;
 	return &x->slot.pe;
@@ -107,6 +108,7 @@ static void poll_slot_init(
 {
 	poll_entry_init(&s->pe, poll_wake);
 	s->pe.more = poll_more;
+	s->pe.events = wanted;
 	s->waiter = w;
 	s->file = f;
 	s->wanted = wanted;
