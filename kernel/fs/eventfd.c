@@ -11,55 +11,116 @@
 #define EVENTFD_MAX (UINT64_MAX - 1)
 
 struct eventfd {
-	struct mutex lock;
-	uint64_t count;
+	_Atomic uint64_t count;
 	bool semaphore;
+	/* How many are about to sleep or do: whoever changes the count looks
+	 * here afterwards, and a sleeper at the count after counting itself. */
+	_Atomic unsigned reading, writing;
+	struct mutex lock; /* the queues' */
 	struct waitq can_read, can_write;
 	struct poll_head poll;
 };
 
-static long eventfd_sleep(struct eventfd *e, struct file *f, struct waitq *q)
+/* The value for a reader; 0: there is none. */
+static uint64_t eventfd_take(struct eventfd *e)
 {
-	if (file_nonblock(f))
-		return -EAGAIN;
+	uint64_t old = atomic_load(&e->count);
+
+	while (old != 0 && !atomic_compare_exchange_weak(
+			       &e->count, &old, e->semaphore ? old - 1 : 0))
+		;
+	return e->semaphore ? old != 0 : old;
+}
+
+static bool eventfd_add(struct eventfd *e, uint64_t v)
+{
+	uint64_t old = atomic_load(&e->count);
+
+	do {
+		if (v > EVENTFD_MAX - old)
+			return false;
+	} while (!atomic_compare_exchange_weak(&e->count, &old, old + v));
+	return true;
+}
+
+static NOINLINE void eventfd_wake(
+    struct eventfd *e, struct waitq *q, unsigned n)
+{
+	mutex_lock(&e->lock);
+	waitq_wake(q, n);
+	mutex_unlock(&e->lock);
+}
+
+static void eventfd_taken(struct eventfd *e)
+{
+	if (unlikely(atomic_load(&e->writing) > 0))
+		eventfd_wake(e, &e->can_write, ~0u);
+	/* A wake-up is for one: pass on what is left. */
+	if (unlikely(atomic_load(&e->reading) > 0) &&
+	    atomic_load(&e->count) > 0)
+		eventfd_wake(e, &e->can_read, 1);
+	poll_notify(&e->poll, EPOLLOUT);
+}
+
+static void eventfd_added(struct eventfd *e)
+{
+	if (atomic_load(&e->reading) > 0)
+		eventfd_wake(e, &e->can_read, 1);
+	poll_notify(&e->poll, EPOLLIN);
+}
+
+static long eventfd_sleep(struct eventfd *e, struct waitq *q)
+{
 	if (waitq_wait_mutex(q, &e->lock, TIME_NEVER, WAIT_INTR) == -EINTR)
 		return -ERESTARTSYS;
 	return 0;
 }
 
-/* The value for a reader, or 0 with *err. */
-static uint64_t eventfd_take(struct eventfd *e, struct file *f, long *err)
+/* As eventfd_take(), but waits; 0: *err. */
+static NOINLINE uint64_t eventfd_wait_value(struct eventfd *e, long *err)
 {
-	uint64_t v = 0;
+	uint64_t v;
 
 	*err = 0;
 	mutex_lock(&e->lock);
-	while (e->count == 0 && *err == 0)
-		*err = eventfd_sleep(e, f, &e->can_read);
-	if (*err == 0) {
-		v = e->semaphore ? 1 : e->count;
-		e->count -= v;
-		waitq_wake_all(&e->can_write);
-		/* A wake-up is for one: pass on what is left. */
-		if (e->count > 0)
-			waitq_wake(&e->can_read, 1);
-		poll_notify(&e->poll, EPOLLOUT);
-	}
+	atomic_fetch_add(&e->reading, 1);
+	while ((v = eventfd_take(e)) == 0 && *err == 0)
+		*err = eventfd_sleep(e, &e->can_read);
+	atomic_fetch_sub(&e->reading, 1);
 	mutex_unlock(&e->lock);
 	return v;
 }
 
+/* As eventfd_add(), but waits. */
+static NOINLINE long eventfd_wait_room(struct eventfd *e, uint64_t v)
+{
+	bool added;
+	long err = 0;
+
+	mutex_lock(&e->lock);
+	atomic_fetch_add(&e->writing, 1);
+	while (!(added = eventfd_add(e, v)) && err == 0)
+		err = eventfd_sleep(e, &e->can_write);
+	atomic_fetch_sub(&e->writing, 1);
+	mutex_unlock(&e->lock);
+	return added ? 0 : err;
+}
+
 static long eventfd_read(struct file *f, struct uio *u, uint64_t *off)
 {
+	struct eventfd *e = f->priv;
 	uint64_t v;
-	long err;
+	long err = -EAGAIN;
 
 	(void)off;
 	if (u->left < sizeof(v))
 		return -EINVAL;
-	v = eventfd_take(f->priv, f, &err);
-	if (err)
+	v = eventfd_take(e);
+	if (v == 0 && !file_nonblock(f))
+		v = eventfd_wait_value(e, &err);
+	if (v == 0)
 		return err;
+	eventfd_taken(e);
 	return uio_put(u, &v, sizeof(v)) == sizeof(v) ? (long)sizeof(v)
 						      : -EFAULT;
 }
@@ -68,7 +129,7 @@ static long eventfd_write(struct file *f, struct uio *u, uint64_t *off)
 {
 	struct eventfd *e = f->priv;
 	uint64_t v;
-	long err = 0;
+	long err;
 
 	(void)off;
 	if (u->left < sizeof(v))
@@ -77,30 +138,27 @@ static long eventfd_write(struct file *f, struct uio *u, uint64_t *off)
 		return -EFAULT;
 	if (v == UINT64_MAX)
 		return -EINVAL;
-	mutex_lock(&e->lock);
-	while (v > EVENTFD_MAX - e->count && err == 0)
-		err = eventfd_sleep(e, f, &e->can_write);
-	if (err == 0) {
-		e->count += v;
-		waitq_wake(&e->can_read, 1);
-		poll_notify(&e->poll, EPOLLIN);
+	if (!eventfd_add(e, v)) {
+		err = file_nonblock(f) ? -EAGAIN : eventfd_wait_room(e, v);
+		if (err)
+			return err;
 	}
-	mutex_unlock(&e->lock);
-	return err ? err : (long)sizeof(v);
+	eventfd_added(e);
+	return sizeof(v);
 }
 
 static uint32_t eventfd_poll(struct file *f, struct poll_entry *pe)
 {
 	struct eventfd *e = f->priv;
+	uint64_t count;
 	uint32_t ev = 0;
 
 	poll_wait(&e->poll, pe);
-	mutex_lock(&e->lock);
-	if (e->count > 0)
+	count = atomic_load(&e->count);
+	if (count > 0)
 		ev |= EPOLLIN;
-	if (e->count < EVENTFD_MAX)
+	if (count < EVENTFD_MAX)
 		ev |= EPOLLOUT;
-	mutex_unlock(&e->lock);
 	return ev;
 }
 

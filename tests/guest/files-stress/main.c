@@ -281,6 +281,63 @@ static void epolls(void)
 	close(ep);
 }
 
+/* --- counters whose readers and writers block --------------------------- */
+
+#define COUNTS 2000
+
+static int counter, semaphore;
+
+static void *count_up(void *arg)
+{
+	/* Two do not fit: who writes waits for who reads. */
+	uint64_t v = UINT64_MAX / 2 + 1 + (long)arg;
+
+	for (int i = 0; i < COUNTS; i++) {
+		uint64_t one = 1;
+
+		write(semaphore, &one, 8);
+		if (i % 4 == 0)
+			write(counter, &v, 8);
+	}
+	return NULL;
+}
+
+static void *count_down(void *arg)
+{
+	uint64_t v, sum = 0;
+
+	for (int i = 0; i < COUNTS; i++) {
+		if (read(semaphore, &v, 8) != 8 || v != 1)
+			printf("semaphore: %lu\n", (unsigned long)v);
+		if (i % 4 == 0 && read(counter, &v, 8) == 8)
+			sum += v;
+	}
+	taken += sum;
+	return NULL;
+}
+
+static void *up_or_down(void *arg)
+{
+	return (long)arg & 2 ? count_down(arg) : count_up(arg);
+}
+
+static void counters(void)
+{
+	uint64_t v = 0;
+
+	taken = 0;
+	counter = eventfd(0, 0);
+	semaphore = eventfd(0, EFD_SEMAPHORE);
+	spread(up_or_down, 4);
+	/* The high bit has come an even number of times. */
+	printf("counted %lu\n", taken);
+	fcntl(semaphore, F_SETFL, O_NONBLOCK);
+	if (read(semaphore, &v, 8) >= 0)
+		printf("semaphore left with %lu\n", (unsigned long)v);
+	close(counter);
+	close(semaphore);
+}
+
 /* --- connections, each with a descriptor sent over it ------------------- */
 
 #define CONNECTIONS 150
@@ -408,6 +465,7 @@ static void all_transfers(void)
 	records = torn = taken = served = bytes_back = 0;
 	pipes();
 	epolls();
+	counters();
 	connections();
 }
 
