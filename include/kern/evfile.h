@@ -46,5 +46,7 @@ int epoll_ctl(struct file *ep, int op, int fd, struct file *f,
  */
 int epoll_wait(
     struct file *ep, struct epoll_event *user_ev, int max, uint64_t deadline);
+/* What is there now; 0: nothing. */
+int epoll_try(struct file *ep, struct epoll_event *user_ev, int max);
 
 #endif /* KERN_EVFILE_H */

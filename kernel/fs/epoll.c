@@ -2,11 +2,15 @@
  * epoll: a set of files, and a ready list that the files' own wake-ups fill,
  * so that waiting costs what is ready and not what is watched.
  *
+ * Wake-ups come from event context: they push their item on a list without a
+ * lock (incoming), which whoever waits moves to the ready list.  An item is on
+ * one of the two at most: who sets its (queued) puts it there.
+ *
  * Locks, outermost first: nest_lock (adding an epoll to an epoll), ep->lock
- * (the set; held while files are polled, which may sleep), a file's poll
- * head, ep->ready_lock.  The last is a spinlock because wake-ups come from
- * event context; the set's mutex of a nested epoll is taken inside the outer
- * one's, which cannot turn round since loops are refused.
+ * (the set and the ready list; held while files are polled, which may sleep),
+ * a file's poll head, ep->wait_lock.  The set's mutex of a nested epoll is
+ * taken inside the outer one's, which cannot turn round since loops are
+ * refused.
  *
  * An item has no reference on its file: the last file_put() takes the item
  * out (epoll_file_gone()) before the file's release() runs.
@@ -37,10 +41,13 @@ struct epoll {
 	struct mutex lock;
 	struct ep_item **hash; /* [hash_n], by file and descriptor */
 	unsigned hash_n, items;
-	uint64_t seen; /* nest_lock: generation of the last walk */
-	int levels;    /* nest_lock: found by it */
-	struct spinlock ready_lock;
-	struct list ready;
+	uint64_t seen;     /* nest_lock: generation of the last walk */
+	int levels;        /* nest_lock: found by it */
+	struct list ready; /* lock; any_ready() reads */
+	_Atomic(struct ep_item *) incoming; /* the newest first */
+	_Atomic bool scanning; /* the ready list may not be all there */
+	_Atomic unsigned sleeping;
+	struct spinlock wait_lock; /* event context wakes */
 	struct waitq waiters;
 	struct poll_head poll; /* for the epolls this one is in */
 };
@@ -56,13 +63,15 @@ struct ep_item {
 	struct file *file;
 	int fd;
 	struct ep_item *hash_next;
-	struct epoll_event event; /* events: both locks to write */
-	struct list ready_link;   /* ready_lock, or the scan's own list */
-	bool queued;              /* ready_lock: ready_link is on a list */
-	struct list file_link;    /* file->epoll_lock */
-	bool dying;               /* file->epoll_lock: epoll_file_gone()'s */
-	bool no_memory;           /* a hook could not be made */
-	struct ep_hook hook;      /* the first; more in next */
+	_Atomic uint32_t events; /* wanted; ep->lock to write */
+	uint64_t data;           /* ep->lock */
+	_Atomic bool queued;
+	struct ep_item *incoming_next;
+	struct list ready_link; /* ep->lock */
+	struct list file_link;  /* file->epoll_lock */
+	bool dying;             /* file->epoll_lock: epoll_file_gone()'s */
+	bool no_memory;         /* a hook could not be made */
+	struct ep_hook hook;    /* the first; more in next */
 };
 
 static struct mutex nest_lock = MUTEX_INIT(nest_lock);
@@ -150,12 +159,66 @@ static void ep_hash_del(struct epoll *ep, struct ep_item *it)
 
 /* --- wake-ups ---------------------------------------------------------- */
 
+/* Any context. */
 static void ep_queue(struct epoll *ep, struct ep_item *it)
 {
-	if (it->queued)
+	struct ep_item *first;
+
+	/* When it is queued it will be polled, after this: sequentially
+	 * consistent with ep_unqueue(). */
+	if (atomic_exchange(&it->queued, true))
 		return;
-	it->queued = true;
-	list_add_tail(&ep->ready, &it->ready_link);
+	first = atomic_load_explicit(&ep->incoming, memory_order_relaxed);
+	do {
+		it->incoming_next = first;
+	} while (!atomic_compare_exchange_weak(&ep->incoming, &first, it));
+}
+
+/* (it) is off the lists: a wake-up from here on queues it anew. */
+static void ep_unqueue(struct ep_item *it)
+{
+	atomic_exchange(&it->queued, false);
+}
+
+/*
+ * What has come in goes to the end of the ready list.  The set is locked until
+ * ep_gathered().  The flag comes first: who looks at the lists without the
+ * lock does not take them for empty then, and who did so before is seen in
+ * (sleeping) afterwards.
+ */
+static void ep_gather(struct epoll *ep)
+{
+	struct list *before = &ep->ready;
+	struct ep_item *it;
+
+	atomic_exchange(&ep->scanning, true);
+	if (!atomic_load_explicit(&ep->incoming, memory_order_relaxed))
+		return;
+	it = atomic_exchange(&ep->incoming, NULL);
+	for (; it; it = it->incoming_next) {
+		list_add_tail(before, &it->ready_link);
+		before = &it->ready_link;
+	}
+}
+
+static void ep_gathered(struct epoll *ep)
+{
+	atomic_store_explicit(&ep->scanning, false, memory_order_release);
+}
+
+static NOINLINE unsigned ep_wake_sleeper(struct epoll *ep)
+{
+	unsigned long flags = spin_lock_irqsave(&ep->wait_lock);
+	unsigned woken = waitq_wake(&ep->waiters, 1);
+
+	spin_unlock_irqrestore(&ep->wait_lock, flags);
+	return woken;
+}
+
+/* After something was queued, or left: one who sleeps, if any does. */
+static unsigned ep_wake_waiter(struct epoll *ep)
+{
+	return atomic_load(&ep->sleeping) > 0 ? ep_wake_sleeper(ep) : 0;
 }
 
 /* Any context; the file's poll head is locked. */
@@ -163,20 +226,13 @@ static bool ep_wake(struct poll_entry *pe, uint32_t events)
 {
 	struct ep_item *it = container_of(pe, struct ep_hook, pe)->item;
 	struct epoll *ep = it->ep;
-	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
-	bool wanted = it->event.events & ~EP_MODE;
-	unsigned woken = 0;
+	uint32_t wanted = atomic_load(&it->events);
 
-	if (events && !(events & it->event.events))
-		wanted = false;
-	if (wanted) {
-		ep_queue(ep, it);
-		woken = waitq_wake(&ep->waiters, 1);
-	}
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
-	if (wanted)
-		poll_notify(&ep->poll, EPOLLIN | EPOLLRDNORM);
-	return woken > 0;
+	if (!(wanted & ~EP_MODE) || (events && !(events & wanted)))
+		return false;
+	ep_queue(ep, it);
+	poll_notify(&ep->poll, EPOLLIN | EPOLLRDNORM);
+	return ep_wake_waiter(ep) > 0;
 }
 
 /* The file waits on a second head. */
@@ -191,6 +247,7 @@ static struct poll_entry *ep_hook_more(struct poll_entry *pe)
 	}
 	poll_entry_init(&h->pe, ep_wake);
 	h->pe.exclusive = pe->exclusive;
+	h->pe.events = pe->events;
 	h->item = it;
 	h->next = it->hook.next;
 	it->hook.next = h;
@@ -212,7 +269,8 @@ static void ep_unhook(struct ep_item *it)
 /* What of its events (it) has now; the set is locked. */
 static uint32_t ep_item_poll(struct ep_item *it, struct poll_entry *pe)
 {
-	return it->file->ops->poll(it->file, pe) & it->event.events;
+	return it->file->ops->poll(it->file, pe) &
+	       atomic_load_explicit(&it->events, memory_order_relaxed);
 }
 
 /* --- adding and removing ----------------------------------------------- */
@@ -223,8 +281,6 @@ static uint32_t ep_item_poll(struct ep_item *it, struct poll_entry *pe)
  */
 static bool ep_remove(struct epoll *ep, struct ep_item *it, bool file_gone)
 {
-	unsigned long flags;
-
 	spin_lock(&it->file->epoll_lock);
 	if (it->dying && !file_gone) {
 		spin_unlock(&it->file->epoll_lock);
@@ -235,10 +291,12 @@ static bool ep_remove(struct epoll *ep, struct ep_item *it, bool file_gone)
 
 	ep_unhook(it);
 	ep_hash_del(ep, it);
-	flags = spin_lock_irqsave(&ep->ready_lock);
-	if (it->queued)
+	/* No wake-up can queue it any more. */
+	if (atomic_load(&it->queued)) {
+		ep_gather(ep);
 		list_del(&it->ready_link);
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
+		ep_gathered(ep);
+	}
 	kfree(it);
 	return true;
 }
@@ -253,12 +311,13 @@ static struct ep_item *ep_item_new(
 	it->ep = ep;
 	it->file = f;
 	it->fd = fd;
-	it->event = *ev;
-	it->event.events |= EP_ALWAYS;
+	it->events = ev->events | EP_ALWAYS;
+	it->data = ev->data;
 	list_init(&it->ready_link);
 	list_init(&it->file_link);
 	poll_entry_init(&it->hook.pe, ep_wake);
 	it->hook.pe.more = ep_hook_more;
+	it->hook.pe.events = it->events;
 	it->hook.pe.exclusive = ev->events & EPOLLEXCLUSIVE;
 	it->hook.item = it;
 	return it;
@@ -267,11 +326,8 @@ static struct ep_item *ep_item_new(
 /* (it) has events now, which no wake-up will tell. */
 static void ep_ready_now(struct epoll *ep, struct ep_item *it)
 {
-	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
-
 	ep_queue(ep, it);
-	waitq_wake(&ep->waiters, 1);
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
+	ep_wake_waiter(ep);
 	poll_notify(&ep->poll, EPOLLIN | EPOLLRDNORM);
 }
 
@@ -303,16 +359,16 @@ static int ep_add(
 static int ep_modify(
     struct epoll *ep, struct ep_item *it, const struct epoll_event *ev)
 {
-	unsigned long flags;
+	struct ep_hook *h;
 
-	if (it->event.events & EPOLLEXCLUSIVE)
+	if (atomic_load(&it->events) & EPOLLEXCLUSIVE)
 		return -EINVAL;
 	/* A wake-up before this is seen by the poll after it; a later one
 	 * sees the new events. */
-	flags = spin_lock_irqsave(&ep->ready_lock);
-	it->event = *ev;
-	it->event.events |= EP_ALWAYS;
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
+	it->data = ev->data;
+	atomic_exchange(&it->events, ev->events | EP_ALWAYS);
+	for (h = &it->hook; h; h = h->next)
+		poll_entry_want(&h->pe, ev->events | EP_ALWAYS);
 	if (ep_item_poll(it, NULL))
 		ep_ready_now(ep, it);
 	return 0;
@@ -457,168 +513,169 @@ void epoll_file_gone(struct file *f)
 
 /* --- waiting ----------------------------------------------------------- */
 
-static void ep_splice(struct list *to, struct list *from, bool tail)
+/* A look at the ready list as it is now. */
+static void ep_scan_begin(struct epoll *ep)
 {
-	struct list *first = from->next, *last = from->prev;
-	struct list *at = tail ? to->prev : to;
+	mutex_lock(&ep->lock);
+	ep_gather(ep);
+}
 
-	if (list_empty(from))
-		return;
-	first->prev = at;
-	last->next = at->next;
-	at->next->prev = last;
-	at->next = first;
-	list_init(from);
+static void ep_scan_end(struct epoll *ep)
+{
+	bool left = !list_empty(&ep->ready);
+
+	ep_gathered(ep);
+	mutex_unlock(&ep->lock);
+	/* What is left is somebody else's. */
+	if (left)
+		ep_wake_waiter(ep);
+}
+
+static struct ep_item *ep_first(const struct epoll *ep)
+{
+	return list_first(&ep->ready, struct ep_item, ready_link);
+}
+
+static struct ep_item *ep_last(const struct epoll *ep)
+{
+	return list_empty(&ep->ready)
+		   ? NULL
+		   : list_entry(ep->ready.prev, struct ep_item, ready_link);
 }
 
 /*
- * A look at the ready list: what was on it when the look began.  Items that
- * stay ready go to (again), which keeps them marked as queued.
+ * Look at (it), which is on the ready list: its events, or 0 when it is not
+ * ready after all, and off the list.  What is level-triggered and ready stays
+ * there and stays marked; when it is not, a wake-up may just have found it
+ * marked: so it is looked at once more.
  */
-struct ep_scan {
-	struct epoll *ep;
-	struct list todo, again;
-};
-
-static void ep_scan_begin(struct ep_scan *s, struct epoll *ep)
+static uint32_t ep_look(struct epoll *ep, struct ep_item *it)
 {
-	unsigned long flags;
+	bool level = !(atomic_load_explicit(&it->events, memory_order_relaxed) &
+		       (EPOLLET | EPOLLONESHOT));
+	uint32_t now;
 
-	s->ep = ep;
-	list_init(&s->todo);
-	list_init(&s->again);
-	mutex_lock(&ep->lock);
-	flags = spin_lock_irqsave(&ep->ready_lock);
-	ep_splice(&s->todo, &ep->ready, true);
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
+	if (level) {
+		now = ep_item_poll(it, NULL);
+		if (now)
+			return now;
+	}
+	list_del(&it->ready_link);
+	ep_unqueue(it);
+	now = ep_item_poll(it, NULL);
+	if (now && level)
+		ep_queue(ep, it);
+	return now;
 }
 
-/* From here on a wake-up queues (the result) anew.  NULL: no more. */
-static struct ep_item *ep_scan_next(struct ep_scan *s)
+/* Others come first the next time. */
+static void ep_to_end(struct epoll *ep, struct ep_item *it)
 {
-	unsigned long flags = spin_lock_irqsave(&s->ep->ready_lock);
-	struct ep_item *it = list_first(&s->todo, struct ep_item, ready_link);
-
-	if (it) {
+	if (it->ready_link.next != &ep->ready && !list_empty(&it->ready_link)) {
 		list_del(&it->ready_link);
-		it->queued = false;
+		list_add_tail(&ep->ready, &it->ready_link);
 	}
-	spin_unlock_irqrestore(&s->ep->ready_lock, flags);
-	return it;
-}
-
-static void ep_scan_keep(struct ep_scan *s, struct ep_item *it, bool first)
-{
-	unsigned long flags = spin_lock_irqsave(&s->ep->ready_lock);
-
-	if (!it->queued) {
-		it->queued = true;
-		if (first)
-			list_add(&s->todo, &it->ready_link);
-		else
-			list_add_tail(&s->again, &it->ready_link);
-	}
-	spin_unlock_irqrestore(&s->ep->ready_lock, flags);
-}
-
-static void ep_scan_end(struct ep_scan *s)
-{
-	struct epoll *ep = s->ep;
-	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
-
-	ep_splice(&ep->ready, &s->todo, false);
-	ep_splice(&ep->ready, &s->again, true);
-	/* What is left is somebody else's; while it was on our lists others
-	 * went to sleep. */
-	if (!list_empty(&ep->ready))
-		waitq_wake(&ep->waiters, 1);
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
-	mutex_unlock(&ep->lock);
 }
 
 /* Report (it): 1, 0 when it is not ready after all, or -EFAULT. */
 static int ep_report(
-    struct ep_scan *s, struct ep_item *it, struct epoll_event *user_ev)
+    struct epoll *ep, struct ep_item *it, struct epoll_event *user_ev)
 {
-	struct epoll_event ev = { .data = it->event.data };
-	unsigned long flags;
+	struct epoll_event ev = { .data = it->data };
 
-	ev.events = ep_item_poll(it, NULL);
+	ev.events = ep_look(ep, it);
 	if (!ev.events)
 		return 0;
+	ep_to_end(ep, it);
 	if (copy_to_user(user_ev, &ev, sizeof(ev))) {
-		ep_scan_keep(s, it, true);
+		ep_queue(ep, it);
 		return -EFAULT;
 	}
-	if (it->event.events & EPOLLONESHOT) {
-		flags = spin_lock_irqsave(&s->ep->ready_lock);
-		it->event.events &= EP_MODE;
-		spin_unlock_irqrestore(&s->ep->ready_lock, flags);
-	} else if (!(it->event.events & EPOLLET)) {
-		ep_scan_keep(s, it, false);
-	}
+	if (atomic_load_explicit(&it->events, memory_order_relaxed) &
+	    EPOLLONESHOT)
+		atomic_fetch_and(&it->events, EP_MODE);
 	return 1;
 }
 
 static int ep_collect(struct epoll *ep, struct epoll_event *user_ev, int max)
 {
-	struct ep_scan s;
-	struct ep_item *it;
+	struct ep_item *it, *last;
 	int n = 0, r = 0;
 
-	ep_scan_begin(&s, ep);
-	while (n < max && (it = ep_scan_next(&s)) != NULL) {
-		r = ep_report(&s, it, user_ev + n);
+	ep_scan_begin(ep);
+	last = ep_last(ep);
+	for (it = NULL; it != last && n < max;) {
+		it = ep_first(ep);
+		r = ep_report(ep, it, user_ev + n);
 		if (r < 0)
 			break;
 		n += r;
 	}
-	ep_scan_end(&s);
+	ep_scan_end(ep);
 	return n > 0 ? n : r;
 }
 
 static bool ep_any_ready(const struct epoll *ep)
 {
-	return READ_ONCE(ep->ready.next) != &ep->ready;
+	return atomic_load(&ep->incoming) || atomic_load(&ep->scanning) ||
+	       READ_ONCE(ep->ready.next) != &ep->ready;
 }
 
+/* Counted before it looks: see ep_wake_waiter(). */
 static int ep_sleep(struct epoll *ep, uint64_t deadline)
 {
-	unsigned long flags = spin_lock_irqsave(&ep->ready_lock);
+	unsigned long flags = spin_lock_irqsave(&ep->wait_lock);
 	int r = 0;
 
-	if (list_empty(&ep->ready))
+	atomic_fetch_add(&ep->sleeping, 1);
+	if (!ep_any_ready(ep))
 		r = waitq_wait(
-		    &ep->waiters, &ep->ready_lock, &flags, deadline, WAIT_INTR);
-	spin_unlock_irqrestore(&ep->ready_lock, flags);
+		    &ep->waiters, &ep->wait_lock, &flags, deadline, WAIT_INTR);
+	atomic_fetch_sub(&ep->sleeping, 1);
+	spin_unlock_irqrestore(&ep->wait_lock, flags);
 	return r;
 }
 
-int epoll_wait(
-    struct file *f, struct epoll_event *user_ev, int max, uint64_t deadline)
+static int ep_wait(
+    struct epoll *ep, struct epoll_event *user_ev, int max, uint64_t deadline)
 {
-	struct epoll *ep = f->priv;
 	int slept = deadline == 0 ? -ETIMEDOUT : 0;
 
-	if (max <= 0 || max > EP_MAX_EVENTS)
-		return -EINVAL;
-	if (!user_range_ok(user_ev, (size_t)max * sizeof(*user_ev)))
-		return -EFAULT;
-	if (!file_is_epoll(f))
-		return -EINVAL;
 	for (;;) {
-		/* Also after a sleep that failed: a wake-up may have been
-		 * ours, and would be lost. */
-		int n = ep_any_ready(ep) ? ep_collect(ep, user_ev, max) : 0;
+		int n;
 
-		if (n != 0)
-			return n;
 		if (slept == -ETIMEDOUT)
 			return 0;
 		if (slept == -EINTR || signal_pending())
 			return -EINTR;
 		slept = ep_sleep(ep, deadline);
+		/* Also after a sleep that failed: a wake-up may have been
+		 * ours, and would be lost. */
+		n = ep_any_ready(ep) ? ep_collect(ep, user_ev, max) : 0;
+		if (n != 0)
+			return n;
 	}
+}
+
+int epoll_try(struct file *f, struct epoll_event *user_ev, int max)
+{
+	struct epoll *ep = f->priv;
+
+	if (unlikely(max <= 0 || max > EP_MAX_EVENTS))
+		return -EINVAL;
+	if (unlikely(!user_range_ok(user_ev, (size_t)max * sizeof(*user_ev))))
+		return -EFAULT;
+	if (unlikely(!file_is_epoll(f)))
+		return -EINVAL;
+	return ep_any_ready(ep) ? ep_collect(ep, user_ev, max) : 0;
+}
+
+int epoll_wait(
+    struct file *f, struct epoll_event *user_ev, int max, uint64_t deadline)
+{
+	int n = epoll_try(f, user_ev, max);
+
+	return n != 0 ? n : ep_wait(f->priv, user_ev, max, deadline);
 }
 
 /* --- the file ---------------------------------------------------------- */
@@ -627,21 +684,22 @@ int epoll_wait(
 static uint32_t epoll_poll(struct file *f, struct poll_entry *pe)
 {
 	struct epoll *ep = f->priv;
-	struct ep_scan s;
-	struct ep_item *it;
+	struct ep_item *it, *last;
 	uint32_t events = 0;
 
 	poll_wait(&ep->poll, pe);
 	if (!ep_any_ready(ep))
 		return 0;
-	ep_scan_begin(&s, ep);
-	while (!events && (it = ep_scan_next(&s)) != NULL) {
-		if (ep_item_poll(it, NULL)) {
-			ep_scan_keep(&s, it, true);
+	ep_scan_begin(ep);
+	last = ep_last(ep);
+	for (it = NULL; it != last && !events;) {
+		it = ep_first(ep);
+		if (ep_look(ep, it)) {
+			ep_queue(ep, it); /* not reported yet */
 			events = EPOLLIN | EPOLLRDNORM;
 		}
 	}
-	ep_scan_end(&s);
+	ep_scan_end(ep);
 	return events;
 }
 

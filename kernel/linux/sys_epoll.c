@@ -54,6 +54,13 @@ long sys_epoll_ctl(int epfd, int op, int fd, void *user_ev)
 	return r;
 }
 
+static uint64_t epoll_deadline(int ms)
+{
+	if (ms < 0)
+		return TIME_NEVER;
+	return ms == 0 ? 0 : clock_mono() + (uint64_t)ms * NSEC_PER_MSEC;
+}
+
 static long epoll_wait_masked(int epfd, void *events, int max,
     uint64_t deadline, const void *mask, size_t size)
 {
@@ -73,17 +80,19 @@ static long epoll_wait_masked(int epfd, void *events, int max,
 	return r;
 }
 
-static uint64_t epoll_deadline(int ms)
-{
-	if (ms < 0)
-		return TIME_NEVER;
-	return ms == 0 ? 0 : clock_mono() + (uint64_t)ms * NSEC_PER_MSEC;
-}
-
 long sys_epoll_wait(int epfd, void *events, int max, int timeout)
 {
-	return epoll_wait_masked(
-	    epfd, events, max, epoll_deadline(timeout), NULL, 0);
+	struct file *ep = fd_alone(epfd);
+	long r;
+
+	if (!ep)
+		return epoll_wait_masked(
+		    epfd, events, max, epoll_deadline(timeout), NULL, 0);
+	/* Most loops find something, and need not know the time. */
+	r = epoll_try(ep, events, max);
+	if (r != 0 || timeout == 0)
+		return r;
+	return epoll_wait(ep, events, max, epoll_deadline(timeout));
 }
 
 long sys_epoll_pwait(

@@ -94,6 +94,33 @@ static void one_shot_is_off_until_modified(void **state)
 	assert_int_equal(wait_now(16), 0);
 }
 
+/* Its head does not walk its entries for an event that none wants; what is
+ * asked for later is heard of. */
+static void an_event_nobody_wants_costs_nothing(void **state)
+{
+	struct epoll_event pri = { .events = EPOLLPRI };
+	struct file *f = ff[0].file;
+
+	(void)state;
+	assert_int_equal(ctl(EPOLL_CTL_ADD, 0, EPOLLIN | EPOLLET), 0);
+	assert_false(ff[0].head.wanted & EPOLLOUT);
+	fake_file_set(&ff[0], EPOLLOUT);
+	assert_int_equal(wait_now(16), 0);
+	assert_int_equal(ctl(EPOLL_CTL_MOD, 0, EPOLLOUT | EPOLLET), 0);
+	assert_int_equal(wait_now(16), 1);
+	fake_file_set(&ff[0], EPOLLOUT);
+	assert_int_equal(wait_now(16), 1);
+	/* What a second one wants comes on top, and goes with the last. */
+	assert_int_equal(epoll_ctl(ep, EPOLL_CTL_ADD, 100, f, &pri), 0);
+	assert_int_equal(
+	    ff[0].head.wanted & (EPOLLPRI | EPOLLOUT), EPOLLPRI | EPOLLOUT);
+	fake_file_set(&ff[0], EPOLLPRI);
+	assert_int_equal(wait_now(16), 1);
+	assert_int_equal(ctl(EPOLL_CTL_DEL, 0, 0), 0);
+	assert_int_equal(epoll_ctl(ep, EPOLL_CTL_DEL, 100, f, NULL), 0);
+	assert_int_equal(ff[0].head.wanted, 0);
+}
+
 static void deleting_and_closing_forget(void **state)
 {
 	(void)state;
@@ -368,6 +395,7 @@ int main(void)
 		EP_TEST(level_triggered_stays),
 		EP_TEST(edge_triggered_tells_once),
 		EP_TEST(one_shot_is_off_until_modified),
+		EP_TEST(an_event_nobody_wants_costs_nothing),
 		EP_TEST(deleting_and_closing_forget),
 		EP_TEST(a_short_buffer_is_fair),
 		EP_TEST(only_the_ready_are_asked),
