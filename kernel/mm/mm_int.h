@@ -19,15 +19,15 @@ enum page_type { PAGE_RESERVED, PAGE_FREE, PAGE_USED, PAGE_SLAB, PAGE_LARGE };
 struct page {
 	union {
 		_Atomic uint32_t refs; /* PAGE_USED, PAGE_LARGE */
-		struct {
-			uint16_t inuse, free; /* PAGE_SLAB: slab.c */
-		};
+		_Atomic uint32_t slab; /* PAGE_SLAB: slab.c */
 	};
 	uint8_t type;
 	uint8_t order; /* of the block, in its first page; of the slab,
 				in all of its pages */
 	uint8_t class; /* PAGE_SLAB */
-	uint8_t pad;
+	/* On this class's list, plus one; 0: on none.  Changed under that
+	 * class's lock. */
+	_Atomic uint8_t listed;
 	uint32_t next, prev; /* page frames on a list; 0 ends it */
 };
 _Static_assert(sizeof(struct page) == 16, "a power of two, and small");
@@ -37,18 +37,21 @@ _Static_assert(sizeof(struct page) == 16, "a power of two, and small");
 
 #define NPCP          64 /* pages that a cpu keeps at most */
 #define NCLASS        15
-#define NMAG          24
 
-struct magazine {
-	uint32_t n;
-	void *obj[NMAG];
+/* What a cpu has of a class: slab.c. */
+struct slab_cpu {
+	struct page *slab; /* objects are taken from it; NULL: none */
+	char *base;        /* of (slab) */
+	uint32_t free;     /* taken off it already: the first of a list */
+	uint32_t partial;  /* slabs with free objects: a list by next */
+	uint32_t npartial;
 };
 
 /* Touched by its own cpu only, with interrupts off. */
 struct mm_cpu {
 	uint32_t npages;
 	void *pages[NPCP];
-	struct magazine mag[NCLASS];
+	struct slab_cpu slab[NCLASS];
 };
 
 /* page.c */

@@ -1,8 +1,28 @@
 /*
- * The heap: size classes on slabs of one to eight pages, a magazine of free
- * objects for each class on each cpu before them; larger sizes are pages.
- * What a slab needs to know is in its pages' metadata, so objects of a power
- * of two are aligned to their size.
+ * The heap: size classes on slabs of one to four pages; larger sizes are
+ * pages.  What a slab needs to know is in its pages' metadata, so objects of a
+ * power of two are aligned to their size.
+ *
+ * A cpu takes objects from one slab of a class, whose free objects it has
+ * taken off as a whole: that list is its own, and giving back to it or taking
+ * from it needs no more than interrupts off.  All other frees, of any cpu,
+ * push the object onto the slab's list, by one compare-and-swap of a word:
+ *
+ *     free    the first free object, in units of 16 bytes from the slab's
+ *             start; the next is in the object's first two bytes
+ *     inuse   objects not on that list
+ *     owned   some cpu has the slab, as the one it takes from or in its list
+ *             of partial slabs
+ *
+ * Only the owner takes objects off, and all at once, so that a push cannot be
+ * deceived by a head that went and came back.
+ *
+ * A full slab belongs to nobody.  The free that finds it full makes it its
+ * own cpu's, in that same swap, and puts it into the cpu's partial list.  When
+ * that grows too long its slabs go to the class's list, not owned; the free
+ * that empties such a slab takes it from there and gives its pages back.  By
+ * then another cpu may have taken it and done so: (listed) tells, under the
+ * lock.
  */
 
 #include "kern/arch.h"
@@ -13,14 +33,22 @@
 #include "kern/string.h"
 #include "mm_int.h"
 
-#define SLAB_MAX 3072 /* the largest class */
-#define FREE_END 0xffff
+#define SLAB_MAX     3072 /* the largest class */
+#define UNIT         16u  /* of (free) */
+
+#define FREE_END     0xffffu
+#define INUSE_SHIFT  16
+#define INUSE_MASK   0x7fffu
+#define OWNED        (1u << 31)
+
+#define PARTIAL_MAX  6 /* slabs that a cpu keeps of a class */
+#define PARTIAL_KEEP 2
 
 struct slab_class {
-	/* A spinlock because event context allocates; taken once for half a
-	 * magazine. */
+	/* A spinlock because event context allocates; taken when a cpu has no
+	 * slab left, or too many. */
 	struct spinlock lock;
-	uint32_t partial;     /* slabs with a free object */
+	uint32_t partial;     /* slabs that nobody owns, with a free object */
 	uint16_t size, count; /* of an object; objects in a slab */
 	uint8_t order;
 };
@@ -38,47 +66,46 @@ uint64_t slab_bytes(void)
 	return atomic_load(&pages_used) << PAGE_SHIFT;
 }
 
-static uint16_t *obj_at(
-    struct page *slab, const struct slab_class *sc, unsigned i)
+static uint32_t word(uint32_t free, uint32_t inuse, uint32_t owned)
 {
-	char *base = pa_to_va((paddr_t)page_pfn(slab) << PAGE_SHIFT);
-
-	return (uint16_t *)(void *)(base + (size_t)i * sc->size);
+	return free | inuse << INUSE_SHIFT | owned;
 }
 
-static struct page *slab_of(const void *obj)
+static uint32_t free_of(uint32_t w)
 {
-	struct page *pg = page_of(obj);
+	return w & 0xffff;
+}
 
+static uint32_t inuse_of(uint32_t w)
+{
+	return w >> INUSE_SHIFT & INUSE_MASK;
+}
+
+static char *slab_base(struct page *slab)
+{
+	return pa_to_va((paddr_t)page_pfn(slab) << PAGE_SHIFT);
+}
+
+/* The link to the next free object, in a free one's first bytes. */
+static uint16_t *link_at(char *base, uint32_t free)
+{
+	return (uint16_t *)(void *)(base + (size_t)free * UNIT);
+}
+
+static struct page *slab_of(struct page *pg)
+{
 	return pfn_page(page_pfn(pg) & ~((1u << pg->order) - 1));
 }
 
-static void partial_add(struct slab_class *sc, struct page *slab)
-{
-	uint32_t pfn = page_pfn(slab);
+/* --- slabs --------------------------------------------------------------- */
 
-	slab->prev = 0;
-	slab->next = sc->partial;
-	if (slab->next)
-		pfn_page(slab->next)->prev = pfn;
-	sc->partial = pfn;
-}
-
-static void partial_del(struct slab_class *sc, struct page *slab)
-{
-	if (slab->prev)
-		pfn_page(slab->prev)->next = slab->next;
-	else
-		sc->partial = slab->next;
-	if (slab->next)
-		pfn_page(slab->next)->prev = slab->prev;
-}
-
+/* Owned by the caller. */
 static struct page *slab_create(unsigned class)
 {
-	struct slab_class *sc = &classes[class];
+	const struct slab_class *sc = &classes[class];
 	void *va = page_alloc(sc->order, 0);
 	struct page *slab;
+	uint32_t step = sc->size / UNIT;
 
 	if (!va)
 		return NULL;
@@ -88,11 +115,12 @@ static struct page *slab_create(unsigned class)
 		slab[i].order = sc->order;
 		slab[i].class = (uint8_t) class;
 	}
-	slab->inuse = 0;
-	slab->free = 0;
-	for (unsigned i = 0; i < sc->count; i++)
-		*obj_at(slab, sc, i) =
-		    (uint16_t)(i + 1 < sc->count ? i + 1 : FREE_END);
+	for (uint32_t i = 0; i < sc->count; i++)
+		*link_at(va, i * step) =
+		    (uint16_t)(i + 1u < sc->count ? (i + 1) * step : FREE_END);
+	atomic_store(&slab->listed, 0);
+	atomic_store_explicit(
+	    &slab->slab, word(0, 0, OWNED), memory_order_release);
 	atomic_fetch_add(&pages_used, 1ul << sc->order);
 	return slab;
 }
@@ -106,86 +134,171 @@ static void slab_destroy(struct page *slab)
 		slab[i].type = PAGE_RESERVED;
 	slab->type = PAGE_USED;
 	atomic_store_explicit(&slab->refs, 1, memory_order_relaxed);
-	page_free(pa_to_va((paddr_t)page_pfn(slab) << PAGE_SHIFT), order);
+	page_free(slab_base(slab), order);
 }
 
-/* The class is locked; (slab) is on its list. */
-static void *obj_take(struct slab_class *sc, struct page *slab)
+/* Take all free objects of (slab), which this cpu owns.  Returns the first. */
+static uint32_t take_all(struct page *slab, const struct slab_class *sc)
 {
-	uint16_t *obj;
-
-	assert(slab->free < sc->count);
-	obj = obj_at(slab, sc, slab->free);
-	slab->free = *obj;
-	slab->inuse++;
-	if (slab->free == FREE_END)
-		partial_del(sc, slab);
-	return obj;
+	return free_of(atomic_exchange_explicit(&slab->slab,
+	    word(FREE_END, sc->count, OWNED), memory_order_acquire));
 }
 
-/* The class is locked.  Returns a slab that may be destroyed, or NULL. */
-static struct page *obj_give(struct slab_class *sc, void *obj)
+/* False: an object has come back meanwhile. */
+static bool leave_full(struct page *slab, const struct slab_class *sc)
 {
-	struct page *slab = slab_of(obj);
-	size_t off = (size_t)((char *)obj - (char *)obj_at(slab, sc, 0));
+	uint32_t full = word(FREE_END, sc->count, OWNED);
 
-	assert(slab->type == PAGE_SLAB && slab->inuse > 0);
-	assert(off % sc->size == 0);
-	if (slab->free == FREE_END)
-		partial_add(sc, slab);
-	*(uint16_t *)obj = slab->free;
-	slab->free = (uint16_t)(off / sc->size);
-	if (--slab->inuse > 0)
-		return NULL;
-	/* One empty slab is kept, against a new one at every other call. */
-	if (!slab->next && !slab->prev)
-		return NULL;
-	partial_del(sc, slab);
+	return atomic_compare_exchange_strong_explicit(&slab->slab, &full,
+	    full & ~OWNED, memory_order_release, memory_order_relaxed);
+}
+
+/* --- a class's list ------------------------------------------------------ */
+
+static void list_push(struct slab_class *sc, struct page *slab)
+{
+	uint32_t pfn = page_pfn(slab);
+
+	slab->prev = 0;
+	slab->next = sc->partial;
+	if (slab->next)
+		pfn_page(slab->next)->prev = pfn;
+	sc->partial = pfn;
+	atomic_store_explicit(
+	    &slab->listed, (uint8_t)(sc - classes + 1), memory_order_relaxed);
+}
+
+static void list_unlink(struct slab_class *sc, struct page *slab)
+{
+	if (slab->prev)
+		pfn_page(slab->prev)->next = slab->next;
+	else
+		sc->partial = slab->next;
+	if (slab->next)
+		pfn_page(slab->next)->prev = slab->prev;
+	atomic_store_explicit(&slab->listed, 0, memory_order_relaxed);
+}
+
+/* A slab of the list, owned by the caller from now on; NULL: none. */
+static struct page *list_take(struct slab_class *sc)
+{
+	struct page *slab = NULL;
+
+	spin_lock(&sc->lock);
+	if (sc->partial) {
+		slab = pfn_page(sc->partial);
+		list_unlink(sc, slab);
+		atomic_fetch_or_explicit(
+		    &slab->slab, OWNED, memory_order_relaxed);
+	}
+	spin_unlock(&sc->lock);
 	return slab;
 }
 
-/* Interrupts are off. */
-static void mag_fill(struct magazine *mag, struct slab_class *sc)
+/* Nobody owned (slab) when its last object came back. */
+static void slab_emptied(struct slab_class *sc, struct page *slab)
 {
+	uint8_t mine = (uint8_t)(sc - classes + 1);
+	bool empty;
+
 	spin_lock(&sc->lock);
-	while (mag->n < NMAG / 2 && sc->partial)
-		mag->obj[mag->n++] = obj_take(sc, pfn_page(sc->partial));
+	empty =
+	    atomic_load_explicit(&slab->listed, memory_order_relaxed) == mine &&
+	    inuse_of(atomic_load_explicit(&slab->slab, memory_order_acquire)) ==
+		0;
+	if (empty)
+		list_unlink(sc, slab);
 	spin_unlock(&sc->lock);
+	if (empty)
+		slab_destroy(slab);
 }
 
-static void mag_drain(struct magazine *mag, struct slab_class *sc)
+/* --- a cpu's slabs; interrupts are off ----------------------------------- */
+
+static void partial_push(struct slab_cpu *c, struct page *slab)
 {
-	struct page *empty[NMAG];
-	unsigned n = 0;
+	slab->next = c->partial;
+	c->partial = page_pfn(slab);
+	c->npartial++;
+}
+
+static struct page *partial_pop(struct slab_cpu *c)
+{
+	struct page *slab;
+
+	if (!c->partial)
+		return NULL;
+	slab = pfn_page(c->partial);
+	c->partial = slab->next;
+	c->npartial--;
+	return slab;
+}
+
+/* All but (keep) slabs go to the class, or back to the page allocator. */
+static void partial_unload(
+    struct slab_cpu *c, struct slab_class *sc, uint32_t keep)
+{
+	uint32_t empty = 0;
+	struct page *slab;
 
 	spin_lock(&sc->lock);
-	while (mag->n > NMAG / 2) {
-		empty[n] = obj_give(sc, mag->obj[--mag->n]);
-		n += empty[n] != NULL;
+	while (c->npartial > keep) {
+		slab = partial_pop(c);
+		if (inuse_of(atomic_fetch_and_explicit(
+			&slab->slab, ~OWNED, memory_order_acq_rel)) > 0) {
+			list_push(sc, slab);
+		} else {
+			slab->next = empty;
+			empty = page_pfn(slab);
+		}
 	}
 	spin_unlock(&sc->lock);
-	while (n > 0)
-		slab_destroy(empty[--n]);
+	while (empty) {
+		slab = pfn_page(empty);
+		empty = slab->next;
+		slab_destroy(slab);
+	}
 }
 
-static void *mag_alloc(unsigned class)
+/* Have free objects in (c); false: a new slab is needed. */
+static bool refill(struct slab_cpu *c, struct slab_class *sc)
+{
+	struct page *slab = c->slab;
+
+	if (slab && leave_full(slab, sc))
+		slab = NULL;
+	if (!slab)
+		slab = partial_pop(c);
+	if (!slab)
+		slab = list_take(sc);
+	c->slab = slab;
+	if (!slab)
+		return false;
+	c->base = slab_base(slab);
+	c->free = take_all(slab, sc);
+	return true;
+}
+
+/* --- the heap ------------------------------------------------------------ */
+
+static void *slab_alloc_cpu(unsigned class)
 {
 	unsigned long flags = irq_save();
-	struct magazine *mag = &cpu_self()->mm->mag[class];
-	void *obj = NULL;
+	struct slab_cpu *c = &cpu_self()->mm->slab[class];
+	uint16_t *obj = NULL;
 
-	if (unlikely(mag->n == 0))
-		mag_fill(mag, &classes[class]);
-	if (mag->n > 0)
-		obj = mag->obj[--mag->n];
+	if (likely(c->free != FREE_END && c->slab) ||
+	    refill(c, &classes[class])) {
+		obj = link_at(c->base, c->free);
+		c->free = *obj;
+	}
 	irq_restore(flags);
 	return obj;
 }
 
 static void *slab_alloc(unsigned class)
 {
-	struct slab_class *sc = &classes[class];
-	void *obj = mag_alloc(class);
+	void *obj = slab_alloc_cpu(class);
 
 	while (unlikely(!obj)) {
 		struct page *slab = slab_create(class);
@@ -193,12 +306,56 @@ static void *slab_alloc(unsigned class)
 
 		if (!slab)
 			return NULL;
-		flags = spin_lock_irqsave(&sc->lock);
-		partial_add(sc, slab);
-		obj = obj_take(sc, slab);
-		spin_unlock_irqrestore(&sc->lock, flags);
+		flags = irq_save();
+		partial_push(&cpu_self()->mm->slab[class], slab);
+		irq_restore(flags);
+		obj = slab_alloc_cpu(class);
 	}
 	return obj;
+}
+
+/* To a slab that is not the one this cpu takes from. */
+static void slab_push(
+    struct slab_cpu *c, struct page *slab, char *base, uint32_t free)
+{
+	struct slab_class *sc = &classes[slab->class];
+	uint32_t old, new;
+	bool was_full;
+
+	old = atomic_load_explicit(&slab->slab, memory_order_relaxed);
+	do {
+		assert(inuse_of(old) > 0);
+		was_full = free_of(old) == FREE_END && !(old & OWNED);
+		*link_at(base, free) = (uint16_t)free_of(old);
+		new = word(
+		    free, inuse_of(old) - 1, was_full ? OWNED : old & OWNED);
+		/* release: the link; acquire: what the last owner did */
+	} while (!atomic_compare_exchange_weak_explicit(&slab->slab, &old, new,
+	    memory_order_acq_rel, memory_order_relaxed));
+	if (was_full) {
+		partial_push(c, slab);
+		if (c->npartial > PARTIAL_MAX)
+			partial_unload(c, sc, PARTIAL_KEEP);
+	} else if (!(new &OWNED) && inuse_of(new) == 0) {
+		slab_emptied(sc, slab);
+	}
+}
+
+static void slab_free(void *obj, struct page *pg)
+{
+	unsigned long flags = irq_save();
+	struct slab_cpu *c = &cpu_self()->mm->slab[pg->class];
+	struct page *slab = slab_of(pg);
+
+	if (likely(slab == c->slab)) {
+		*(uint16_t *)obj = (uint16_t)c->free;
+		c->free = (uint32_t)((char *)obj - c->base) / UNIT;
+	} else {
+		char *base = slab_base(slab);
+
+		slab_push(c, slab, base, (uint32_t)((char *)obj - base) / UNIT);
+	}
+	irq_restore(flags);
 }
 
 static void *large_alloc(size_t size)
@@ -286,25 +443,15 @@ static void large_free(void *p, struct page *pg)
 
 void kfree(void *p)
 {
-	unsigned long flags;
-	struct magazine *mag;
 	struct page *pg;
-	unsigned class;
 
 	if (!p)
 		return;
 	pg = page_of(p);
-	if (pg->type != PAGE_SLAB) {
+	if (likely(pg->type == PAGE_SLAB))
+		slab_free(p, pg);
+	else
 		large_free(p, pg);
-		return;
-	}
-	class = pg->class;
-	flags = irq_save();
-	mag = &cpu_self()->mm->mag[class];
-	if (unlikely(mag->n == NMAG))
-		mag_drain(mag, &classes[class]);
-	mag->obj[mag->n++] = p;
-	irq_restore(flags);
 }
 
 char *kstrdup(const char *s)
