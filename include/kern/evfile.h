@@ -40,13 +40,13 @@ struct file *epoll_create(void);
 int epoll_ctl(struct file *ep, int op, int fd, struct file *f,
     const struct epoll_event *ev);
 /*
- * Writes up to (max) events to the program's memory at (user_ev), waiting for
- * the first until (deadline) (mono ns; 0: not at all).  Their number, 0,
- * -EINTR, -EFAULT, -EINVAL.
+ * Writes up to (max) of the events there are now to the program's memory at
+ * (user_ev).  Their number, 0, -EFAULT, -EINVAL.
  */
+int epoll_try(struct file *ep, struct epoll_event *user_ev, int max);
+/* For who has tried: waits for the first until (deadline), mono ns.  Or
+ * -EINTR. */
 int epoll_wait(
     struct file *ep, struct epoll_event *user_ev, int max, uint64_t deadline);
-/* What is there now; 0: nothing. */
-int epoll_try(struct file *ep, struct epoll_event *user_ev, int max);
 
 #endif /* KERN_EVFILE_H */

@@ -10,6 +10,7 @@
 
 #include "lock.h"
 #include "poll.h"
+#include "sched.h"
 #include "uio.h"
 
 struct file;
@@ -117,6 +118,23 @@ long file_read_at(struct file *, void *buf, size_t n, uint64_t off);
 
 /* --- descriptors of the current process -------------------------------- */
 
+/* kernel/fs/fd.c's own, but for fd_alone() */
+struct fd_array {
+	struct rcu_head rcu;
+	unsigned n;
+	uint64_t *open, *cloexec; /* bits; writers only */
+	struct file *slot[];
+};
+
+struct fdtable {
+	struct fd_array *array;
+	_Atomic unsigned users; /* threads whose calls use it */
+	_Atomic unsigned refs;
+	_Atomic unsigned limit;
+	struct mutex lock;
+	unsigned lowest; /* no free descriptor below */
+};
+
 struct fdtable *fdtable_create(void);
 struct fdtable *fdtable_copy(struct fdtable *); /* NULL: no memory */
 void fdtable_get(struct fdtable *);
@@ -136,7 +154,15 @@ struct file *fd_get(int fd);
  * a descriptor, with no reference: NULL when another thread could do so
  * meanwhile, or there is none.  Then fd_get() knows.
  */
-struct file *fd_alone(int fd);
+static inline struct file *fd_alone(int fd)
+{
+	struct fdtable *t = thread_self()->files;
+
+	if (atomic_load_explicit(&t->users, memory_order_acquire) > 1 ||
+	    (unsigned)fd >= t->array->n)
+		return NULL;
+	return t->array->slot[(unsigned)fd];
+}
 /* Either way. */
 struct fd_ref {
 	struct file *file; /* NULL: -EBADF, and nothing to give back */

@@ -26,7 +26,7 @@
 #include "kern/signal.h"
 #include "kern/string.h"
 
-#define EP_MAX_EVENTS (INT32_MAX / (int)sizeof(struct epoll_event))
+#define EP_MAX_EVENTS (INT32_MAX / sizeof(struct epoll_event))
 #define EP_MAX_LEVELS 5 /* of epolls in epolls */
 #define EP_HASH_MIN   16u
 #define EP_MODE       (EPOLLWAKEUP | EPOLLONESHOT | EPOLLET | EPOLLEXCLUSIVE)
@@ -533,7 +533,7 @@ static void ep_scan_end(struct epoll *ep)
 
 static struct ep_item *ep_first(const struct epoll *ep)
 {
-	return list_first(&ep->ready, struct ep_item, ready_link);
+	return list_entry(ep->ready.next, struct ep_item, ready_link);
 }
 
 static struct ep_item *ep_last(const struct epoll *ep)
@@ -549,7 +549,7 @@ static struct ep_item *ep_last(const struct epoll *ep)
  * there and stays marked; when it is not, a wake-up may just have found it
  * marked: so it is looked at once more.
  */
-static uint32_t ep_look(struct epoll *ep, struct ep_item *it)
+static inline uint32_t ep_look(struct epoll *ep, struct ep_item *it)
 {
 	bool level = !(atomic_load_explicit(&it->events, memory_order_relaxed) &
 		       (EPOLLET | EPOLLONESHOT));
@@ -578,7 +578,7 @@ static void ep_to_end(struct epoll *ep, struct ep_item *it)
 }
 
 /* Report (it): 1, 0 when it is not ready after all, or -EFAULT. */
-static int ep_report(
+static inline int ep_report(
     struct epoll *ep, struct ep_item *it, struct epoll_event *user_ev)
 {
 	struct epoll_event ev = { .data = it->data };
@@ -599,20 +599,21 @@ static int ep_report(
 
 static int ep_collect(struct epoll *ep, struct epoll_event *user_ev, int max)
 {
+	struct epoll_event *at = user_ev, *end = user_ev + max;
 	struct ep_item *it, *last;
-	int n = 0, r = 0;
+	int r = 0;
 
 	ep_scan_begin(ep);
 	last = ep_last(ep);
-	for (it = NULL; it != last && n < max;) {
+	for (it = NULL; it != last && at < end;) {
 		it = ep_first(ep);
-		r = ep_report(ep, it, user_ev + n);
+		r = ep_report(ep, it, at);
 		if (r < 0)
 			break;
-		n += r;
+		at += r;
 	}
 	ep_scan_end(ep);
-	return n > 0 ? n : r;
+	return at > user_ev ? (int)(at - user_ev) : r;
 }
 
 static bool ep_any_ready(const struct epoll *ep)
@@ -636,32 +637,11 @@ static int ep_sleep(struct epoll *ep, uint64_t deadline)
 	return r;
 }
 
-static int ep_wait(
-    struct epoll *ep, struct epoll_event *user_ev, int max, uint64_t deadline)
-{
-	int slept = deadline == 0 ? -ETIMEDOUT : 0;
-
-	for (;;) {
-		int n;
-
-		if (slept == -ETIMEDOUT)
-			return 0;
-		if (slept == -EINTR || signal_pending())
-			return -EINTR;
-		slept = ep_sleep(ep, deadline);
-		/* Also after a sleep that failed: a wake-up may have been
-		 * ours, and would be lost. */
-		n = ep_any_ready(ep) ? ep_collect(ep, user_ev, max) : 0;
-		if (n != 0)
-			return n;
-	}
-}
-
 int epoll_try(struct file *f, struct epoll_event *user_ev, int max)
 {
 	struct epoll *ep = f->priv;
 
-	if (unlikely(max <= 0 || max > EP_MAX_EVENTS))
+	if (unlikely((unsigned)max - 1 >= EP_MAX_EVENTS))
 		return -EINVAL;
 	if (unlikely(!user_range_ok(user_ev, (size_t)max * sizeof(*user_ev))))
 		return -EFAULT;
@@ -673,9 +653,21 @@ int epoll_try(struct file *f, struct epoll_event *user_ev, int max)
 int epoll_wait(
     struct file *f, struct epoll_event *user_ev, int max, uint64_t deadline)
 {
-	int n = epoll_try(f, user_ev, max);
+	struct epoll *ep = f->priv;
 
-	return n != 0 ? n : ep_wait(f->priv, user_ev, max, deadline);
+	for (;;) {
+		int slept = signal_pending() ? -EINTR : ep_sleep(ep, deadline);
+		/* Also after a sleep that failed: a wake-up may have been
+		 * ours, and would be lost. */
+		int n = ep_any_ready(ep) ? ep_collect(ep, user_ev, max) : 0;
+
+		if (n != 0)
+			return n;
+		if (slept == -ETIMEDOUT)
+			return 0;
+		if (slept == -EINTR)
+			return -EINTR;
+	}
 }
 
 /* --- the file ---------------------------------------------------------- */

@@ -51,7 +51,7 @@ static NOINLINE void eventfd_wake(
 	mutex_unlock(&e->lock);
 }
 
-static void eventfd_taken(struct eventfd *e)
+static inline void eventfd_taken(struct eventfd *e)
 {
 	if (unlikely(atomic_load(&e->writing) > 0))
 		eventfd_wake(e, &e->can_write, ~0u);
@@ -62,9 +62,9 @@ static void eventfd_taken(struct eventfd *e)
 	poll_notify(&e->poll, EPOLLOUT);
 }
 
-static void eventfd_added(struct eventfd *e)
+static inline void eventfd_added(struct eventfd *e)
 {
-	if (atomic_load(&e->reading) > 0)
+	if (unlikely(atomic_load(&e->reading) > 0))
 		eventfd_wake(e, &e->can_read, 1);
 	poll_notify(&e->poll, EPOLLIN);
 }
@@ -127,7 +127,7 @@ static long eventfd_read(struct file *f, struct uio *u, uint64_t *off)
 
 static long eventfd_write(struct file *f, struct uio *u, uint64_t *off)
 {
-	struct eventfd *e = f->priv;
+	struct eventfd *e;
 	uint64_t v;
 	long err;
 
@@ -138,6 +138,7 @@ static long eventfd_write(struct file *f, struct uio *u, uint64_t *off)
 		return -EFAULT;
 	if (v == UINT64_MAX)
 		return -EINVAL;
+	e = f->priv;
 	if (!eventfd_add(e, v)) {
 		err = file_nonblock(f) ? -EAGAIN : eventfd_wait_room(e, v);
 		if (err)

@@ -14,22 +14,6 @@
 
 #define FD_ARRAY_MIN 64u /* a power of two, and a word of bits */
 
-struct fd_array {
-	struct rcu_head rcu;
-	unsigned n;
-	uint64_t *open, *cloexec; /* bits; writers only */
-	struct file *slot[];
-};
-
-struct fdtable {
-	struct mutex lock;
-	_Atomic unsigned refs;
-	_Atomic unsigned users; /* threads whose calls use it */
-	_Atomic unsigned limit;
-	unsigned lowest; /* no free descriptor below */
-	struct fd_array *array;
-};
-
 static struct fd_array *fd_array_create(unsigned n)
 {
 	size_t bits = n / 8;
@@ -172,17 +156,6 @@ struct file *fd_get(int fd)
 	}
 	rcu_read_unlock();
 	return f;
-}
-
-/* The only user finds nobody changing the table under it. */
-struct file *fd_alone(int fd)
-{
-	struct fdtable *t = thread_self()->files;
-	struct fd_array *a = t->array;
-
-	if (atomic_load_explicit(&t->users, memory_order_acquire) > 1)
-		return NULL;
-	return (unsigned)fd < a->n ? a->slot[(unsigned)fd] : NULL;
 }
 
 int fd_install(struct file *f, bool cloexec, int from)

@@ -61,6 +61,38 @@ static uint64_t epoll_deadline(int ms)
 	return ms == 0 ? 0 : clock_mono() + (uint64_t)ms * NSEC_PER_MSEC;
 }
 
+/* Most loops find something, and need not know the time. */
+static inline long epoll_wait_ms(
+    struct file *ep, void *events, int max, int timeout)
+{
+	long r = epoll_try(ep, events, max);
+
+	if (r != 0 || timeout == 0)
+		return r;
+	return epoll_wait(ep, events, max, epoll_deadline(timeout));
+}
+
+static NOINLINE long epoll_wait_counted(
+    int epfd, void *events, int max, int timeout)
+{
+	struct file *ep = fd_get(epfd);
+	long r;
+
+	if (!ep)
+		return -EBADF;
+	r = epoll_wait_ms(ep, events, max, timeout);
+	file_put(ep);
+	return r;
+}
+
+long sys_epoll_wait(int epfd, void *events, int max, int timeout)
+{
+	struct file *ep = fd_alone(epfd);
+
+	return likely(ep) ? epoll_wait_ms(ep, events, max, timeout)
+			  : epoll_wait_counted(epfd, events, max, timeout);
+}
+
 static long epoll_wait_masked(int epfd, void *events, int max,
     uint64_t deadline, const void *mask, size_t size)
 {
@@ -73,26 +105,13 @@ static long epoll_wait_masked(int epfd, void *events, int max,
 	ep = fd_get(epfd);
 	r = -EBADF;
 	if (ep) {
-		r = epoll_wait(ep, events, max, deadline);
+		r = epoll_try(ep, events, max);
+		if (r == 0 && deadline != 0)
+			r = epoll_wait(ep, events, max, deadline);
 		file_put(ep);
 	}
 	sigmask_leave(&m, r);
 	return r;
-}
-
-long sys_epoll_wait(int epfd, void *events, int max, int timeout)
-{
-	struct file *ep = fd_alone(epfd);
-	long r;
-
-	if (!ep)
-		return epoll_wait_masked(
-		    epfd, events, max, epoll_deadline(timeout), NULL, 0);
-	/* Most loops find something, and need not know the time. */
-	r = epoll_try(ep, events, max);
-	if (r != 0 || timeout == 0)
-		return r;
-	return epoll_wait(ep, events, max, epoll_deadline(timeout));
 }
 
 long sys_epoll_pwait(
