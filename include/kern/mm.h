@@ -55,6 +55,9 @@ char *kstrdup(const char *) MUST_CHECK;
 #define KSTACK_SIZE (16ul * 1024)
 void *kstack_alloc(void);
 void kstack_free(void *);
+/* Keep it for the next kstack_alloc(); false: there are enough, it is still the
+ * caller's.  Any context. */
+bool kstack_recycle(void *);
 
 /* Device memory, uncached.  Thread context. */
 void *mmio_map(paddr_t, size_t);

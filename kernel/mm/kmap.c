@@ -244,22 +244,24 @@ void *kstack_alloc(void)
 	return va;
 }
 
-void kstack_free(void *va)
+bool kstack_recycle(void *va)
 {
+	unsigned long flags = spin_lock_irqsave(&kmap_lock);
 	struct free_stack *s = va;
-	unsigned long flags;
+	bool keep = nstacks < NCACHED_STACKS;
 
-	if (!va)
-		return;
-	flags = spin_lock_irqsave(&kmap_lock);
-	if (nstacks < NCACHED_STACKS) {
+	if (keep) {
 		s->next = stacks;
 		stacks = s;
 		nstacks++;
-		s = NULL;
 	}
 	spin_unlock_irqrestore(&kmap_lock, flags);
-	if (!s)
+	return keep;
+}
+
+void kstack_free(void *va)
+{
+	if (!va || kstack_recycle(va))
 		return;
 	atomic_fetch_sub(&nkstack, 1);
 	area_free(area_exact(va), true);

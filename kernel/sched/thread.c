@@ -161,9 +161,16 @@ void thread_exit(void)
 	panic("thread %u runs after its end", t->id);
 }
 
-/* Drops the reference of thread_start(). */
+/*
+ * Drops the reference of thread_start().  The stack and the vector state are
+ * not what readers under RCU look at: the next thread has them at once, warm,
+ * and thousands that wait for a grace period hold little memory.
+ */
 void thread_reap(struct thread *t)
 {
+	arch_thread_destroy(t);
+	if (kstack_recycle(t->kstack))
+		t->kstack = NULL;
 	thread_put(t);
 }
 
