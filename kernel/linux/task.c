@@ -29,8 +29,31 @@ static void task_main(void *arg)
 	task_exit(0);
 }
 
+/*
+ * Ended threads whose memory waits for a grace period.  Programs make threads
+ * faster than these are over when real-time threads hold the cpus: then who
+ * wants one more waits, for so long.
+ */
+#define DEAD_MAX      4096
+#define DEAD_WAIT_MAX (100 * NSEC_PER_MSEC)
+
+static _Atomic unsigned ndead;
+
+static bool wait_for_the_dead(void)
+{
+	uint64_t end = clock_mono() + DEAD_WAIT_MAX;
+
+	while (atomic_load(&ndead) >= DEAD_MAX) {
+		if (clock_mono() >= end)
+			return false;
+		(void)thread_sleep_until(clock_mono() + NSEC_PER_MSEC, 0);
+	}
+	return true;
+}
+
 static void task_free(struct rcu_head *rcu)
 {
+	atomic_fetch_sub_explicit(&ndead, 1, memory_order_relaxed);
 	kfree(container_of(rcu, struct task, rcu));
 }
 
@@ -75,10 +98,15 @@ static int attach_thread(struct task *t, const char *name)
 int task_create(struct proc *p, const char *name, void (*entry)(struct task *),
     struct task **out)
 {
-	struct task *t = task_alloc(p, entry);
 	unsigned long flags;
+	struct task *t;
 	int r;
 
+	if (unlikely(atomic_load_explicit(&ndead, memory_order_relaxed) >=
+		     DEAD_MAX) &&
+	    !wait_for_the_dead())
+		return -EAGAIN;
+	t = task_alloc(p, entry);
 	if (!t)
 		return -ENOMEM;
 	r = attach_thread(t, name);
@@ -139,6 +167,7 @@ bool task_leave(struct task *t)
 	atomic_fetch_add(&p->dead_cpu_time, thread_cpu_time(t->thread));
 	t->thread->task = NULL;
 	thread_put(t->thread);
+	atomic_fetch_add_explicit(&ndead, 1, memory_order_relaxed);
 	rcu_call(&t->rcu, task_free);
 	return false;
 }
