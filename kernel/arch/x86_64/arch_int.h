@@ -60,6 +60,7 @@ struct arch_cpu {
 struct cpu_features {
 	bool gbpages, fsgsbase, xsave, xsaveopt, x2apic, tsc_deadline;
 	bool rdrand, rdseed, hypervisor;
+	bool fast_switch; /* fpu.c: XSAVEOPT, XRSTOR and WRFSBASE are there */
 	uint32_t max_leaf, max_ext_leaf;
 };
 extern struct cpu_features cpu_features;

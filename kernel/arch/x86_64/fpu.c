@@ -31,17 +31,11 @@
 #define MXCSR_DEFAULT      0x1f80
 #define MXCSR_MASK_DEFAULT 0xffbf
 
-struct fpu_state {
-	unsigned last_cpu; /* whose registers may still hold (area) */
-	uint8_t pad[60];
-	uint8_t area[];
-};
-
 struct xheader {
 	uint64_t xstate_bv, xcomp_bv, reserved[6];
 };
 
-static uint64_t xfeatures; /* 0: FXSAVE only */
+uint64_t fpu_features;
 static size_t area_size = FXSAVE_SIZE;
 static uint32_t mxcsr_mask = MXCSR_MASK_DEFAULT;
 
@@ -67,8 +61,8 @@ void fpu_cpu_init(void)
 	if (cpu_features.xsave)
 		cr4 |= CR4_OSXSAVE;
 	write_cr4(cr4);
-	if (xfeatures)
-		xsetbv(xfeatures);
+	if (fpu_features)
+		xsetbv(fpu_features);
 	__asm__ volatile("fninit");
 }
 
@@ -93,69 +87,42 @@ void fpu_init(void)
 	uint32_t r[4];
 
 	if (cpu_features.xsave && cpu_features.max_leaf >= 0xd)
-		xfeatures = xfeatures_choose();
+		fpu_features = xfeatures_choose();
 	fpu_cpu_init();
-	if (xfeatures) {
+	if (fpu_features) {
 		cpuid(0xd, 0, r);
 		area_size = r[1]; /* for what XCR0 enables now */
 	}
+	cpu_features.fast_switch =
+	    fpu_features && cpu_features.xsaveopt && cpu_features.fsgsbase;
 	__asm__ volatile("fxsave64 %0" : "=m"(probe));
 	if (probe.mxcsr_mask)
 		mxcsr_mask = probe.mxcsr_mask;
 }
 
-static void area_save(uint8_t *area, bool optimise)
+/* Only what fpu_features has in its lower half is ever chosen. */
+void fpu_area_save(uint8_t *area, bool optimise)
 {
-	uint32_t lo = (uint32_t)xfeatures, hi = (uint32_t)(xfeatures >> 32);
-
-	if (!xfeatures)
+	if (!fpu_features)
 		__asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
 	else if (optimise && cpu_features.xsaveopt)
-		__asm__ volatile("xsaveopt64 (%0)" ::"r"(area), "a"(lo), "d"(hi)
+		__asm__ volatile("xsaveopt64 (%0)" ::"r"(area),
+				 "a"((uint32_t)fpu_features), "d"(0)
 				 : "memory");
 	else
-		__asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(lo), "d"(hi)
+		__asm__ volatile("xsave64 (%0)" ::"r"(area),
+				 "a"((uint32_t)fpu_features), "d"(0)
 				 : "memory");
 }
 
-static void area_load(const uint8_t *area)
+void fpu_area_load(const uint8_t *area)
 {
-	uint32_t lo = (uint32_t)xfeatures, hi = (uint32_t)(xfeatures >> 32);
-
-	if (!xfeatures)
+	if (!fpu_features)
 		__asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
 	else
-		__asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(lo), "d"(hi)
+		__asm__ volatile("xrstor64 (%0)" ::"r"(area),
+				 "a"((uint32_t)fpu_features), "d"(0)
 				 : "memory");
-}
-
-void fpu_save(struct cpu *c, struct thread *t)
-{
-	struct fpu_state *f = t->arch.fpu;
-
-	area_save(f->area, true);
-	f->last_cpu = c->id;
-	c->arch->fpu_owner = t;
-}
-
-/*
- * Do the registers hold (t)'s?  They do when nobody else's state was loaded
- * here since (t) was saved here.  A new thread in the place of one that is gone
- * has no last_cpu yet.
- */
-bool fpu_loaded(const struct cpu *c, const struct thread *t)
-{
-	const struct fpu_state *f = t->arch.fpu;
-
-	return c->arch->fpu_owner == t && f->last_cpu == c->id;
-}
-
-void fpu_load(struct cpu *c, struct thread *t)
-{
-	struct fpu_state *f = t->arch.fpu;
-
-	area_load(f->area);
-	c->arch->fpu_owner = t;
 }
 
 /* Lent out when memory is short: the return from a handler cannot fail. */
@@ -197,7 +164,7 @@ int fpu_create(struct thread *t)
 	f->last_cpu = CPU_MAX;
 	if (t == self) { /* becomes a program: starts with clean registers */
 		flags = irq_save();
-		area_load(f->area);
+		fpu_area_load(f->area);
 		cpu_self()->arch->fpu_owner = t;
 		t->arch.fpu = f;
 		irq_restore(flags);
@@ -205,7 +172,7 @@ int fpu_create(struct thread *t)
 	}
 	if (self->arch.fpu) {
 		flags = irq_save();
-		area_save(f->area, false);
+		fpu_area_save(f->area, false);
 		irq_restore(flags);
 	}
 	t->arch.fpu = f;
@@ -220,7 +187,7 @@ void fpu_destroy(struct thread *t)
 
 size_t fpu_state_size(void)
 {
-	return area_size + (xfeatures ? MAGIC2_SIZE : 0);
+	return area_size + (fpu_features ? MAGIC2_SIZE : 0);
 }
 
 int fpu_save_user(void *user_buf)
@@ -231,13 +198,13 @@ int fpu_save_user(void *user_buf)
 	struct _fpx_sw_bytes sw = { 0 };
 	unsigned long flags = irq_save();
 
-	area_save(f->area, false);
+	fpu_area_save(f->area, false);
 	irq_restore(flags);
-	if (!xfeatures)
+	if (!fpu_features)
 		return copy_to_user(user_buf, fp, FXSAVE_SIZE);
 	sw.magic1 = FP_XSTATE_MAGIC1;
 	sw.extended_size = (uint32_t)fpu_state_size();
-	sw.xfeatures = xfeatures;
+	sw.xfeatures = fpu_features;
 	sw.xstate_size = (uint32_t)area_size;
 	if (copy_to_user(user_buf, fp, area_size) ||
 	    copy_to_user(
@@ -257,9 +224,9 @@ static bool area_ok(const uint8_t *area)
 
 	if (fp->mxcsr & ~mxcsr_mask)
 		return false;
-	if (!xfeatures)
+	if (!fpu_features)
 		return true;
-	if (h->xstate_bv & ~xfeatures || h->xcomp_bv)
+	if (h->xstate_bv & ~fpu_features || h->xcomp_bv)
 		return false;
 	for (unsigned i = 0; i < ARRAY_SIZE(h->reserved); i++)
 		if (h->reserved[i])
@@ -278,7 +245,7 @@ static int area_from_user(uint8_t *area, const void *user_buf)
 	area_init(area);
 	if (copy_from_user(area, user, FXSAVE_SIZE))
 		return -EFAULT;
-	if (!xfeatures)
+	if (!fpu_features)
 		return 0;
 	h->xstate_bv = XFEATURE_FP_SSE;
 	if (fp->sw_reserved.magic1 != FP_XSTATE_MAGIC1 ||
@@ -313,7 +280,7 @@ int fpu_restore_user(const void *user_buf)
 	flags = irq_save();
 	old = t->arch.fpu;
 	t->arch.fpu = f;
-	area_load(f->area);
+	fpu_area_load(f->area);
 	irq_restore(flags);
 	state_give_back(old);
 	return 0;

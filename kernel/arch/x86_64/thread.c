@@ -46,22 +46,41 @@ static void write_fs_base(uint64_t v)
 		wrmsr(MSR_FS_BASE, v);
 }
 
-void arch_switch(struct thread *prev, struct thread *next)
+/* All that (prev) and (next) may need. */
+static NOINLINE void switch_any(
+    struct cpu *c, struct thread *prev, struct thread *next)
 {
-	struct cpu *c = cpu_self();
-
 	if (prev->arch.fpu) {
 		prev->arch.fs_base = read_fs_base(prev);
 		fpu_save(c, prev);
 	}
-	c->kstack_top = next->arch.kstack_top;
-	/* Of one program's two threads neither needs another table. */
 	if (prev->vm != next->vm)
 		tlb_switch(pgtable_of(next));
 	if (next->arch.fpu && !fpu_loaded(c, next)) {
 		write_fs_base(next->arch.fs_base);
 		fpu_load(c, next);
 	}
+	switch_stacks(&prev->arch.rsp, next->arch.rsp);
+}
+
+/*
+ * Between two threads of one program on a processor of today nothing has to be
+ * called, so that no registers are saved but by switch_stacks().
+ */
+void arch_switch(struct thread *prev, struct thread *next)
+{
+	struct cpu *c = cpu_self();
+
+	c->kstack_top = next->arch.kstack_top;
+	if (unlikely(!prev->arch.fpu || !next->arch.fpu ||
+		     prev->vm != next->vm || !cpu_features.fast_switch)) {
+		switch_any(c, prev, next);
+		return;
+	}
+	__asm__ volatile("rdfsbase %0" : "=r"(prev->arch.fs_base));
+	fpu_xsaveopt(c, prev);
+	__asm__ volatile("wrfsbase %0" ::"r"(next->arch.fs_base));
+	fpu_xrstor(c, next);
 	switch_stacks(&prev->arch.rsp, next->arch.rsp);
 }
 
