@@ -7,7 +7,7 @@
 #include "kern/clock.h"
 #include "kern/num.h"
 #include "kern/panic.h"
-#include "sched_int.h"
+#include "runq.h"
 
 #define BALANCE_INTERVAL (50 * NSEC_PER_MSEC)
 
@@ -95,8 +95,7 @@ static bool soon_free(const struct cpu *c)
 {
 	const struct thread *t = READ_ONCE(c->current);
 
-	return atomic_load_explicit(&c->runq->nready, memory_order_relaxed) ==
-		   0 &&
+	return READ_ONCE(c->runq->nready) == 0 &&
 	       (t == c->idle || is_brief(t, clock_mono()));
 }
 
@@ -132,7 +131,7 @@ unsigned balance_choose(struct thread *t)
 
 static uint32_t load_of(const struct runq *rq)
 {
-	return atomic_load_explicit(&rq->nready, memory_order_relaxed) +
+	return READ_ONCE(rq->nready) +
 	       atomic_load_explicit(&rq->busy, memory_order_relaxed);
 }
 
@@ -148,8 +147,7 @@ void balance_pull(struct cpu *c)
 	for (unsigned i = 0; i < CPU_MAX && cpus[i]; i++) {
 		if (cpus[i] == c || !cpus[i]->online)
 			continue;
-		n = atomic_load_explicit(
-		    &cpus[i]->runq->nready, memory_order_relaxed);
+		n = READ_ONCE(cpus[i]->runq->nready);
 		if (n > most) {
 			most = n;
 			from = cpus[i];
@@ -165,9 +163,8 @@ void balance_push(struct runq *rq, struct thread *t, unsigned cpu)
 {
 	assert(!t->on_cpu);
 	runq_dequeue(rq, t);
-	runq_leave(rq, t);
 	t->charged_at = clock_mono();
-	t->cpu = cpu;
+	runq_move(t, cpu);
 	if (runq_push_incoming(cpus[cpu]->runq, t))
 		sched_kick(cpu);
 }

@@ -3,18 +3,12 @@
  * they have had, weighted by nice; real-time threads before them.
  */
 
-#include <linux/sched.h>
+#include "runq.h"
 
 #include "kern/num.h"
 #include "kern/panic.h"
-#include "sched_int.h"
 
 #define IDLE_WEIGHT 3
-
-static bool thread_is_rt(const struct thread *t)
-{
-	return t->policy == SCHED_FIFO || t->policy == SCHED_RR;
-}
 
 /* 1024 / weight in 22 binary places: vruntime is charged without dividing. */
 #define INVERSE(weight) (uint32_t)((1024ull << 22) / (weight))
@@ -31,25 +25,16 @@ static const uint32_t nice_inverse[40] = { INVERSE(88818), INVERSE(71054),
 	INVERSE(56), INVERSE(45), INVERSE(36), INVERSE(29), INVERSE(23),
 	INVERSE(18), INVERSE(15) };
 
-/* (ns) of processor time, at most a second, as vruntime of (t). */
-static uint64_t weighted(const struct thread *t, uint64_t ns)
+uint64_t runq_weighted(const struct thread *t, uint64_t ns)
 {
-	if (unlikely(t->policy == SCHED_IDLE))
+	if (t->policy == SCHED_IDLE)
 		return ns * INVERSE(IDLE_WEIGHT) >> 22;
-	if (likely(t->nice == 0))
-		return ns;
 	return ns * nice_inverse[t->nice + 20] >> 22;
 }
 
 static struct thread *thread_of(struct rb_node *n)
 {
 	return rb_entry(n, struct thread, run_node);
-}
-
-/* vruntime wraps in 500 years; compare as a difference all the same. */
-static bool before(uint64_t a, uint64_t b)
-{
-	return (int64_t)(a - b) < 0;
 }
 
 void runq_init(struct runq *rq, struct cpu *c)
@@ -66,7 +51,8 @@ static void tree_insert(struct runq *rq, struct thread *t, bool least)
 
 	while (n) {
 		parent = n;
-		side = !least && !before(t->vruntime, thread_of(n)->vruntime);
+		side =
+		    !least && !runq_before(t->vruntime, thread_of(n)->vruntime);
 		n = n->child[side];
 	}
 	rb_insert(&rq->tree, &t->run_node, parent, side);
@@ -78,7 +64,7 @@ static void fair_insert(struct runq *rq, struct thread *t)
 
 	if (!first) {
 		rq->first = t;
-	} else if (before(t->vruntime, first->vruntime)) {
+	} else if (runq_before(t->vruntime, first->vruntime)) {
 		rq->first = t;
 		tree_insert(rq, first, true);
 	} else {
@@ -113,65 +99,47 @@ static void rt_insert(struct runq *rq, struct thread *t, bool at_head)
 	list_insert_(&t->run_link, at->prev, at);
 }
 
-static void nready_add(struct runq *rq, int n)
+void runq_insert(struct runq *rq, struct thread *t, bool at_head)
 {
-	uint32_t old = atomic_load_explicit(&rq->nready, memory_order_relaxed);
-
-	atomic_store_explicit(
-	    &rq->nready, old + (uint32_t)n, memory_order_relaxed);
-}
-
-void runq_enqueue(struct runq *rq, struct thread *t, bool at_head)
-{
-	t->rt_queued = thread_is_rt(t);
-	if (unlikely(t->rt_queued))
+	t->rt_queued = runq_is_rt(t);
+	if (t->rt_queued)
 		rt_insert(rq, t, at_head);
 	else
 		fair_insert(rq, t);
-	nready_add(rq, 1);
 }
 
-void runq_dequeue(struct runq *rq, struct thread *t)
+void runq_remove(struct runq *rq, struct thread *t)
 {
-	nready_add(rq, -1);
 	/* Its class may have been changed while it was queued. */
-	if (unlikely(t->rt_queued))
+	if (t->rt_queued)
 		list_del(&t->run_link);
 	else
 		fair_remove(rq, t);
 }
 
 /*
- * (t) has slept or comes from another cpu; its vruntime is a lag.  It falls by
- * the time that (t) was away: a debt is paid, and a thread that slept may run
- * before those that did not, but only a little.
+ * A debt (a vruntime past the least one) is paid by being away, and is limited,
+ * as it may be due to a class or nice value of before.  So is a credit: who
+ * slept long may run before those that did not, but only a little.
  */
-void runq_arrive(struct runq *rq, struct thread *t, uint64_t now)
+void runq_settle(struct runq *rq, struct thread *t, uint64_t now)
 {
-	int64_t least = -(int64_t)(SCHED_LATENCY / 2);
 	int64_t most = (int64_t)(10 * SCHED_LATENCY);
-	int64_t lag = (int64_t)t->vruntime;
+	int64_t lag = (int64_t)(t->vruntime - rq->min_vruntime);
 	uint64_t away = now > t->charged_at ? now - t->charged_at : 0;
 
 	lag = MIN(lag, most);
-	lag -= (int64_t)MIN(away, 20 * SCHED_LATENCY);
-	lag = MAX(lag, least);
+	if (lag > 0)
+		lag -= (int64_t)MIN(away, (uint64_t)lag);
+	lag = MAX(lag, -(int64_t)SCHED_CREDIT);
 	t->vruntime = rq->min_vruntime + (uint64_t)lag;
 }
 
-void runq_charge(struct runq *rq, struct thread *t, uint64_t now)
+void runq_move(struct thread *t, unsigned cpu)
 {
-	uint64_t ns = now > t->charged_at ? now - t->charged_at : 0;
-	uint64_t least;
-
-	t->charged_at = now;
-	/* A suspended machine must not cost a thread hours. */
-	t->vruntime += weighted(t, MIN(ns, NSEC_PER_SEC));
-	least = t->vruntime;
-	if (rq->first && before(rq->first->vruntime, least))
-		least = rq->first->vruntime;
-	if (before(rq->min_vruntime, least))
-		rq->min_vruntime = least;
+	t->vruntime += READ_ONCE(cpus[cpu]->runq->min_vruntime) -
+		       READ_ONCE(cpus[t->cpu]->runq->min_vruntime);
+	t->cpu = cpu;
 }
 
 /* (t), running, lets one other go first. */
@@ -179,24 +147,11 @@ void runq_yield(struct runq *rq, struct thread *t)
 {
 	uint64_t other;
 
-	if (thread_is_rt(t) || !rq->first)
+	if (runq_is_rt(t) || !rq->first)
 		return;
 	other = rq->first->vruntime;
-	if (before(t->vruntime, other + 1))
+	if (runq_before(t->vruntime, other + 1))
 		t->vruntime = other + 1;
-}
-
-bool runq_preempts(
-    const struct runq *rq, const struct thread *t, const struct thread *current)
-{
-	if (current == rq->cpu->idle)
-		return true;
-	if (thread_is_rt(t))
-		return !thread_is_rt(current) ||
-		       t->rt_priority > current->rt_priority;
-	if (thread_is_rt(current))
-		return false;
-	return before(t->vruntime + SCHED_WAKE_GRAIN, current->vruntime);
 }
 
 struct thread *runq_find_for(struct runq *rq, unsigned cpu)

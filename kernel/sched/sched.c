@@ -15,13 +15,11 @@
  * after the switch or in schedule() itself, where the thread may go on.
  */
 
-#include <linux/sched.h>
-
 #include "kern/arch.h"
 #include "kern/clock.h"
 #include "kern/mm.h"
 #include "kern/panic.h"
-#include "sched_int.h"
+#include "runq.h"
 
 struct cpu *cpus[CPU_MAX];
 _Atomic unsigned sched_ncpu;
@@ -87,18 +85,19 @@ void sched_resched(unsigned cpu)
 		cpu_ipi(cpu, VECTOR_RESCHED);
 }
 
-static NOINLINE void slice_start(struct runq *rq, uint64_t now)
+static NOINLINE void slice_start(struct runq *rq)
 {
 	timer_set(&rq->slice,
-	    now + (balance_any_idle() ? SCHED_SLICE_IDLE : SCHED_SLICE));
+	    clock_mono() +
+		(balance_any_idle() ? SCHED_SLICE_IDLE : SCHED_SLICE));
 }
 
 /* The slice timer runs while somebody waits for the cpu.  It is not stopped
  * when nobody does: one idle event is cheaper than two of reprogramming. */
-static void slice_update(struct runq *rq, uint64_t now)
+static void slice_update(struct runq *rq)
 {
-	if (runq_pick(rq) && unlikely(!rq->slice.cpu))
-		slice_start(rq, now);
+	if (unlikely(!rq->slice.cpu) && runq_pick(rq))
+		slice_start(rq);
 }
 
 static void slice_expired(struct timer *tm)
@@ -111,37 +110,45 @@ static void slice_expired(struct timer *tm)
 	need_resched(rq->cpu);
 }
 
-static void charge(struct cpu *c, uint64_t now)
+static NOINLINE void charge(struct cpu *c, uint64_t now)
 {
 	if (c->current != c->idle)
 		runq_charge(c->runq, c->current, now);
 }
 
 /* Interrupts off.  Queue a thread that arrives on this cpu. */
-static void arrive(struct cpu *c, struct thread *t, uint64_t now)
+static inline void arrive(struct cpu *c, struct thread *t)
 {
-	runq_arrive(c->runq, t, now);
-	runq_enqueue(c->runq, t, false);
-	if (runq_preempts(c->runq, t, c->current))
+	struct runq *rq = c->runq;
+
+	if (unlikely(!runq_is_near(rq, t))) {
+		uint64_t now = clock_mono();
+
+		charge(c, now);
+		runq_settle(rq, t, now);
+	}
+	runq_enqueue(rq, t, false);
+	if (runq_preempts(rq, t, c->current))
 		need_resched(c);
 }
 
 /* Give (t), on no queue and switched out, to (cpu). */
 static void send(struct thread *t, unsigned cpu)
 {
-	t->cpu = cpu;
+	if (cpu != t->cpu)
+		runq_move(t, cpu);
 	if (runq_push_incoming(cpus[cpu]->runq, t))
 		sched_kick(cpu);
 }
 
 /* Interrupts off.  Take what other cpus gave us. */
-static NOINLINE void drain_incoming(struct cpu *c, uint64_t now)
+static NOINLINE void drain_incoming(struct cpu *c)
 {
 	struct thread *t = runq_take_incoming(c->runq), *next;
 
 	for (; t; t = next) {
 		next = t->incoming;
-		arrive(c, t, now);
+		arrive(c, t);
 	}
 }
 
@@ -149,7 +156,6 @@ static NOINLINE void drain_incoming(struct cpu *c, uint64_t now)
 static void resched_irq(void *arg)
 {
 	struct cpu *c = cpu_self();
-	uint64_t now = clock_mono();
 
 	(void)arg;
 	if (c->preempt_off == 0)
@@ -157,16 +163,23 @@ static void resched_irq(void *arg)
 	else
 		need_resched(c);
 	timer_resched();
-	charge(c, now);
-	drain_incoming(c, now);
+	charge(c, clock_mono());
+	drain_incoming(c);
 	balance_serve(c->runq);
-	slice_update(c->runq, now);
+	slice_update(c->runq);
 	if (unlikely(!affinity_has(c->current, c->id)))
 		need_resched(c);
 }
 
+/* (prev) may not go on here. */
+static NOINLINE void leave(struct runq *rq, struct thread *prev)
+{
+	rq->leaving = NULL;
+	send(prev, balance_choose(prev));
+}
+
 /* On the stack of the thread that has just been switched to. */
-static void finish_switch(void)
+static inline void finish_switch(void)
 {
 	struct runq *rq = cpu_self()->runq;
 	struct thread *prev = rq->switched_from;
@@ -177,10 +190,8 @@ static void finish_switch(void)
 	atomic_store_explicit(&prev->on_cpu, false, memory_order_release);
 	if (unlikely(dead))
 		thread_reap(prev);
-	if (unlikely(rq->leaving == prev)) {
-		rq->leaving = NULL;
-		send(prev, balance_choose(prev));
-	}
+	if (unlikely(rq->leaving == prev))
+		leave(rq, prev);
 	/* Not earlier: it may give (prev) away, which was on the queue. */
 	balance_serve(rq);
 }
@@ -242,7 +253,6 @@ static void put_ready(struct cpu *c, struct thread *prev)
 	prev->yielding = false;
 	atomic_store_explicit(&prev->state, THREAD_READY, memory_order_relaxed);
 	if (unlikely(!affinity_has(prev, c->id))) {
-		runq_leave(c->runq, prev);
 		c->runq->leaving = prev;
 		return;
 	}
@@ -262,7 +272,6 @@ static void put_prev(struct cpu *c, struct thread *prev)
 	}
 	if (!sched_alone())
 		balance_sleeps(prev);
-	runq_leave(c->runq, prev);
 	prev->nvcsw++;
 }
 
@@ -308,11 +317,11 @@ void schedule(void)
 		put_prev(c, prev);
 	}
 	if (unlikely(runq_has_incoming(c->runq)))
-		drain_incoming(c, now);
+		drain_incoming(c);
 	next = pick_next(c, prev);
 	time_starts(next, now);
 	next->charged_at = now;
-	slice_update(c->runq, now);
+	slice_update(c->runq);
 	/* Set by arrivals that have been considered above. */
 	atomic_store_explicit(&c->need_resched, false, memory_order_relaxed);
 	if (next != prev)
@@ -321,15 +330,21 @@ void schedule(void)
 		balance_serve(c->runq);
 }
 
-/* Interrupts off.  Queue (t), ours by its state and switched out, here. */
-static void wake_here(struct cpu *c, struct thread *t)
+/*
+ * Interrupts off.  Queue (t), ours by its state and switched out, here.  From a
+ * thread it takes the cpu at once only from one that was ahead of it when it
+ * was last charged: the waker is often about to sleep, and else its slice ends
+ * soon.  In event context the current thread has no part in the wake-up, and
+ * may run for long.
+ */
+static inline void wake_here(struct cpu *c, struct thread *t)
 {
-	uint64_t now = clock_mono();
-
-	t->cpu = c->id;
-	charge(c, now);
-	arrive(c, t, now);
-	slice_update(c->runq, now);
+	if (unlikely(t->cpu != c->id))
+		runq_move(t, c->id);
+	if (unlikely(c->in_irq))
+		charge(c, clock_mono());
+	arrive(c, t);
+	slice_update(c->runq);
 }
 
 /* The same with more than one cpu. */
@@ -374,12 +389,24 @@ void sched_preempt(void)
 	irq_restore(flags);
 }
 
+/* Interrupts off.  Is the current thread the only one that may run here? */
+static bool is_only_one(struct cpu *c)
+{
+	return !runq_pick(c->runq) && !runq_has_incoming(c->runq) &&
+	       affinity_has(c->current, c->id);
+}
+
 void sched_yield_cpu(void)
 {
 	unsigned long flags = irq_save();
+	struct cpu *c = cpu_self();
 
-	thread_self()->yielding = true;
-	schedule();
+	if (is_only_one(c)) {
+		rcu_quiescent(c);
+	} else {
+		c->current->yielding = true;
+		schedule();
+	}
 	irq_restore(flags);
 }
 

@@ -11,7 +11,8 @@
 #include "kern/rbtree.h"
 #include "kern/sched.h"
 
-#define SCHED_LATENCY    (6 * NSEC_PER_MSEC) /* bound on a sleeper's credit */
+#define SCHED_LATENCY    (6 * NSEC_PER_MSEC)
+#define SCHED_CREDIT     (SCHED_LATENCY / 2) /* a sleeper's at most */
 #define SCHED_SLICE      (3 * NSEC_PER_MSEC)
 #define SCHED_SLICE_IDLE (1 * NSEC_PER_MSEC) /* when a cpu has nothing to do */
 #define SCHED_WAKE_GRAIN (500 * NSEC_PER_USEC) /* lead that preempts */
@@ -35,7 +36,7 @@ struct runq {
 	uint64_t idle_since;      /* any cpu reads */
 	uint64_t idle_length;     /* of the last idle period */
 	_Atomic uint64_t idle_ns; /* any cpu reads */
-	_Atomic uint32_t nready;  /* queued, not running; any cpu reads */
+	uint32_t nready;          /* queued, not running; any cpu reads */
 	_Atomic bool busy;        /* runs a thread; any cpu reads */
 	uint64_t kicks[THREAD_CPUS_WORDS]; /* see preempt_resched() */
 
@@ -79,41 +80,6 @@ static inline void time_stops(struct thread *t, uint64_t now)
 
 	atomic_store_explicit(
 	    &t->cpu_time, (v + now) & ~TIME_RUNNING, memory_order_release);
-}
-
-/* runq.c */
-void runq_init(struct runq *, struct cpu *);
-void runq_enqueue(struct runq *, struct thread *, bool at_head);
-void runq_dequeue(struct runq *, struct thread *);
-void runq_arrive(struct runq *, struct thread *, uint64_t now);
-/* Bring the vruntime of (t), which runs, up to (now). */
-void runq_charge(struct runq *, struct thread *, uint64_t now);
-void runq_yield(struct runq *, struct thread *);
-/* Should (t), queued, run instead of (current)? */
-bool runq_preempts(
-    const struct runq *, const struct thread *t, const struct thread *current);
-/* A queued thread that may run on (cpu); NULL: none. */
-struct thread *runq_find_for(struct runq *, unsigned cpu);
-bool runq_push_incoming(struct runq *, struct thread *); /* true: was empty */
-struct thread *runq_take_incoming(struct runq *);        /* oldest first */
-
-/* The one to run next, still queued; NULL: none. */
-static inline struct thread *runq_pick(struct runq *rq)
-{
-	if (likely(list_empty(&rq->rt)))
-		return rq->first;
-	return list_first(&rq->rt, struct thread, run_link);
-}
-
-/* (t) sleeps or goes to another cpu: its vruntime becomes a lag. */
-static inline void runq_leave(struct runq *rq, struct thread *t)
-{
-	t->vruntime -= rq->min_vruntime;
-}
-
-static inline bool runq_has_incoming(struct runq *rq)
-{
-	return atomic_load_explicit(&rq->incoming, memory_order_relaxed);
 }
 
 /* sched.c */

@@ -18,7 +18,7 @@ unsigned sched_runnable(void)
 	for (unsigned i = 0; i < CPU_MAX && cpus[i]; i++) {
 		struct runq *rq = cpus[i]->runq;
 
-		n += atomic_load_explicit(&rq->nready, memory_order_relaxed);
+		n += READ_ONCE(rq->nready);
 		n += atomic_load_explicit(&rq->busy, memory_order_relaxed);
 	}
 	return n;

@@ -104,6 +104,7 @@ int thread_create(struct thread **out, const char *name, void (*fn)(void *),
 	t->arg = arg;
 	t->state = THREAD_SLEEPING;
 	t->charged_at = clock_mono();
+	t->vruntime = READ_ONCE(cpus[t->cpu]->runq->min_vruntime);
 	balance_new(t);
 	t->arch.kstack_top = (uintptr_t)t->kstack + KSTACK_SIZE;
 	arch_thread_init(t, sched_entry, t);

@@ -5,17 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/sched.h>
 #include <cmocka.h>
 
 #include "kern/panic.h"
-#include "kernel/sched/sched_int.h"
+#include "kernel/sched/runq.h"
 
 #define MS NSEC_PER_MSEC
 
 static struct thread idle;
-static struct cpu cpu = { .idle = &idle };
-static struct runq rq;
+static struct runq rq, other_rq;
+static struct cpu cpu = { .idle = &idle, .runq = &rq };
+static struct cpu other_cpu = { .id = 1, .runq = &other_rq };
+struct cpu *cpus[CPU_MAX] = { &cpu, &other_cpu };
 static struct thread t[4];
 static uint64_t ran[4], now;
 
@@ -41,7 +42,8 @@ static int setup(void **state)
 
 static void wake(unsigned i)
 {
-	runq_arrive(&rq, &t[i], now);
+	if (!runq_is_near(&rq, &t[i]))
+		runq_settle(&rq, &t[i], now);
 	runq_enqueue(&rq, &t[i], false);
 }
 
@@ -96,7 +98,6 @@ static void test_sleeper(void **state)
 	run(MS);
 	run(MS);
 	runq_dequeue(&rq, &t[1]);
-	runq_leave(&rq, &t[1]);
 	for (unsigned i = 0; i < 1000; i++)
 		run(5 * MS);
 	wake(1);
@@ -120,7 +121,6 @@ static void test_debt(void **state)
 	runq_dequeue(&rq, &t[1]);
 	now += 500 * MS;
 	runq_charge(&rq, &t[1], now);
-	runq_leave(&rq, &t[1]);
 	now += 50 * MS;
 	wake(1);
 	for (unsigned n = 0; n < 200; n++)
@@ -191,6 +191,50 @@ static void test_find_for(void **state)
 	assert_ptr_equal(runq_find_for(&rq, 1), &t[1]);
 }
 
+/* Many threads, so that the tree behind the first one is used. */
+static void test_order(void **state)
+{
+	static struct thread many[100];
+	uint64_t last = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		many[i].vruntime = i * 37 % 100 / 2;
+		many[i].id = i;
+		runq_enqueue(&rq, &many[i], false);
+	}
+	assert_int_equal(rq.nready, 100);
+	for (unsigned i = 0; i < 50; i++)
+		runq_dequeue(&rq, &many[i]);
+	for (unsigned i = 50; i < 100; i++) {
+		struct thread *first = runq_pick(&rq);
+
+		assert_true(first->id >= 50 && first->vruntime >= last);
+		last = first->vruntime;
+		runq_dequeue(&rq, first);
+	}
+	assert_null(runq_pick(&rq));
+	assert_int_equal(rq.nready, 0);
+}
+
+/* A thread takes its lead or debt along to another cpu. */
+static void test_move(void **state)
+{
+	(void)state;
+	runq_init(&other_rq, &other_cpu);
+	rq.min_vruntime = 100 * MS;
+	other_rq.min_vruntime = 7000 * MS;
+	t[0].vruntime = 99 * MS;
+	t[0].cpu = 0;
+	runq_move(&t[0], 1);
+	assert_int_equal(t[0].cpu, 1);
+	assert_int_equal(t[0].vruntime, 6999 * MS);
+	assert_true(runq_is_near(&other_rq, &t[0]));
+	assert_false(runq_is_near(&rq, &t[0]));
+	runq_settle(&rq, &t[0], now);
+	assert_true(t[0].vruntime <= rq.min_vruntime + 10 * SCHED_LATENCY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +246,8 @@ int main(void)
 		cmocka_unit_test_setup(test_preempted_fifo_stays_first, setup),
 		cmocka_unit_test_setup(test_yield, setup),
 		cmocka_unit_test_setup(test_find_for, setup),
+		cmocka_unit_test_setup(test_order, setup),
+		cmocka_unit_test_setup(test_move, setup),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
 #include "kern/errno.h"
 #include "kern/panic.h"
 #include "kern/sched.h"
-#include "kernel/sched/sched_int.h"
+#include "kernel/sched/runq.h"
 #include "pthread_sched.h"
 
 #define ROUNDS 3000

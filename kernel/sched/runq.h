@@ -1,0 +1,138 @@
+#ifndef SCHED_RUNQ_H
+#define SCHED_RUNQ_H
+
+/*
+ * A cpu's run queue: what it orders, and how.  Its cpu, with interrupts off,
+ * unless said otherwise.  What every switch does is inline, for the case of a
+ * fair thread and an empty tree.
+ */
+
+#include <linux/sched.h>
+
+#include "sched_int.h"
+
+void runq_init(struct runq *, struct cpu *);
+
+static inline bool runq_is_rt(const struct thread *t)
+{
+	return t->policy == SCHED_FIFO || t->policy == SCHED_RR;
+}
+
+/* vruntime wraps in 500 years; compare as a difference all the same. */
+static inline bool runq_before(uint64_t a, uint64_t b)
+{
+	return (int64_t)(a - b) < 0;
+}
+
+/* --- the queue ----------------------------------------------------------- */
+
+/* The slow paths of the two below. */
+void runq_insert(struct runq *, struct thread *, bool at_head);
+void runq_remove(struct runq *, struct thread *);
+
+static inline void runq_enqueue(struct runq *rq, struct thread *t, bool at_head)
+{
+	rq->nready++;
+	if (likely(!rq->first && !runq_is_rt(t))) {
+		t->rt_queued = false;
+		rq->first = t;
+	} else {
+		runq_insert(rq, t, at_head);
+	}
+}
+
+static inline void runq_dequeue(struct runq *rq, struct thread *t)
+{
+	rq->nready--;
+	if (likely(rq->first == t && !rq->tree.node))
+		rq->first = NULL;
+	else
+		runq_remove(rq, t);
+}
+
+/* The one to run next, still queued; NULL: none. */
+static inline struct thread *runq_pick(struct runq *rq)
+{
+	if (likely(list_empty(&rq->rt)))
+		return rq->first;
+	return list_first(&rq->rt, struct thread, run_link);
+}
+
+/* A queued thread that may run on (cpu); NULL: none. */
+struct thread *runq_find_for(struct runq *rq, unsigned cpu);
+/* (t), running, lets one other go first. */
+void runq_yield(struct runq *, struct thread *t);
+
+/* --- time ---------------------------------------------------------------- */
+
+/* (ns) of processor time, at most a second, as vruntime of (t). */
+uint64_t runq_weighted(const struct thread *t, uint64_t ns);
+
+/* What (t), which runs, owes since it was charged last. */
+static inline uint64_t runq_uncharged(const struct thread *t, uint64_t now)
+{
+	uint64_t ns = now - t->charged_at;
+
+	/* A suspended machine must not cost a thread hours. */
+	if (unlikely(ns > NSEC_PER_SEC))
+		ns = (int64_t)ns < 0 ? 0 : NSEC_PER_SEC;
+	if (likely(t->nice == 0 && t->policy != SCHED_IDLE))
+		return ns;
+	return runq_weighted(t, ns);
+}
+
+/* Bring the vruntime of (t), which runs, up to (now). */
+static inline void runq_charge(struct runq *rq, struct thread *t, uint64_t now)
+{
+	uint64_t v = t->vruntime + runq_uncharged(t, now);
+
+	t->charged_at = now;
+	t->vruntime = v;
+	if (rq->first && runq_before(rq->first->vruntime, v))
+		v = rq->first->vruntime;
+	if (runq_before(rq->min_vruntime, v))
+		rq->min_vruntime = v;
+}
+
+/*
+ * Is the vruntime of (t), which was away, near enough to this queue's?  What
+ * has not been charged yet, a slice at most, is not looked at.
+ */
+static inline bool runq_is_near(const struct runq *rq, const struct thread *t)
+{
+	return t->vruntime - (rq->min_vruntime - SCHED_CREDIT) <=
+	       SCHED_CREDIT + SCHED_WAKE_GRAIN;
+}
+
+/* Bring it there. */
+void runq_settle(struct runq *rq, struct thread *t, uint64_t now);
+
+/* (t) goes to (cpu), and its vruntime with it.  Any cpu that owns (t). */
+void runq_move(struct thread *t, unsigned cpu);
+
+/* Should (t), queued, run instead of (current), by what that is charged? */
+static inline bool runq_preempts(
+    const struct runq *rq, const struct thread *t, const struct thread *current)
+{
+	if (current == rq->cpu->idle)
+		return true;
+	if (unlikely(runq_is_rt(t)))
+		return !runq_is_rt(current) ||
+		       t->rt_priority > current->rt_priority;
+	if (unlikely(runq_is_rt(current)))
+		return false;
+	return runq_before(t->vruntime + SCHED_WAKE_GRAIN, current->vruntime);
+}
+
+/* --- threads from other cpus ---------------------------------------------- */
+
+/* Any cpu.  True: it was empty. */
+bool runq_push_incoming(struct runq *, struct thread *);
+struct thread *runq_take_incoming(struct runq *); /* oldest first */
+
+static inline bool runq_has_incoming(struct runq *rq)
+{
+	return atomic_load_explicit(&rq->incoming, memory_order_relaxed);
+}
+
+#endif /* SCHED_RUNQ_H */
