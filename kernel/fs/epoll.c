@@ -35,6 +35,13 @@
 	(EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | \
 	    EPOLLEXCLUSIVE)
 
+/* For who looks without the lock. */
+enum ep_state {
+	EP_EMPTY,
+	EP_READY,
+	EP_SCANNED /* it may not be all there */
+};
+
 struct epoll {
 	_Atomic unsigned refs; /* its file's and one for each item */
 	struct file *file;     /* not a reference */
@@ -43,9 +50,9 @@ struct epoll {
 	unsigned hash_n, items;
 	uint64_t seen;     /* nest_lock: generation of the last walk */
 	int levels;        /* nest_lock: found by it */
-	struct list ready; /* lock; any_ready() reads */
+	struct list ready; /* lock */
 	_Atomic(struct ep_item *) incoming; /* the newest first */
-	_Atomic bool scanning; /* the ready list may not be all there */
+	_Atomic uint8_t state; /* the ready list's: enum ep_state */
 	_Atomic unsigned sleeping;
 	struct spinlock wait_lock; /* event context wakes */
 	struct waitq waiters;
@@ -182,16 +189,16 @@ static void ep_unqueue(struct ep_item *it)
 
 /*
  * What has come in goes to the end of the ready list.  The set is locked until
- * ep_gathered().  The flag comes first: who looks at the lists without the
- * lock does not take them for empty then, and who did so before is seen in
- * (sleeping) afterwards.
+ * ep_gathered().  The state comes first: who looks without the lock does not
+ * take the lists for empty then, and who did so before is seen in (sleeping)
+ * afterwards.
  */
 static void ep_gather(struct epoll *ep)
 {
 	struct list *before = &ep->ready;
 	struct ep_item *it;
 
-	atomic_exchange(&ep->scanning, true);
+	atomic_exchange(&ep->state, EP_SCANNED);
 	if (!atomic_load_explicit(&ep->incoming, memory_order_relaxed))
 		return;
 	it = atomic_exchange(&ep->incoming, NULL);
@@ -201,9 +208,14 @@ static void ep_gather(struct epoll *ep)
 	}
 }
 
-static void ep_gathered(struct epoll *ep)
+/* True: something is left. */
+static bool ep_gathered(struct epoll *ep)
 {
-	atomic_store_explicit(&ep->scanning, false, memory_order_release);
+	bool left = !list_empty(&ep->ready);
+
+	atomic_store_explicit(
+	    &ep->state, left ? EP_READY : EP_EMPTY, memory_order_release);
+	return left;
 }
 
 static NOINLINE unsigned ep_wake_sleeper(struct epoll *ep)
@@ -522,9 +534,8 @@ static void ep_scan_begin(struct epoll *ep)
 
 static void ep_scan_end(struct epoll *ep)
 {
-	bool left = !list_empty(&ep->ready);
+	bool left = ep_gathered(ep);
 
-	ep_gathered(ep);
 	mutex_unlock(&ep->lock);
 	/* What is left is somebody else's. */
 	if (left)
@@ -618,8 +629,8 @@ static int ep_collect(struct epoll *ep, struct epoll_event *user_ev, int max)
 
 static bool ep_any_ready(const struct epoll *ep)
 {
-	return atomic_load(&ep->incoming) || atomic_load(&ep->scanning) ||
-	       READ_ONCE(ep->ready.next) != &ep->ready;
+	return atomic_load(&ep->incoming) ||
+	       atomic_load(&ep->state) != EP_EMPTY;
 }
 
 /* Counted before it looks: see ep_wake_waiter(). */
