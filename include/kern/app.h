@@ -32,8 +32,25 @@ enum app_fault {
 	APP_FAULT_DEBUG
 };
 
+/*
+ * The system calls by number.  The doors of arch call what is here, with the
+ * arguments in registers and interrupts on; behind it is a function with typed
+ * arguments, so that only assembly may call it.  Where it is app_call_frame
+ * (and past the last one) app_ops->syscall() is called instead.  An entry may
+ * be replaced before the first program starts.
+ */
+#define APP_NCALL 512
+typedef void app_call_fn(void);
+extern app_call_fn *app_calls[APP_NCALL];
+
+/* arch's: not called by anybody but the doors. */
+void app_call_frame(void);
+/* arch's: fn() with the arguments in the registers of (tf). */
+long arch_call(app_call_fn *fn, const struct trapframe *tf);
+
 struct app_ops {
-	/* tf->rax is the number on entry and the result on return. */
+	/* All registers are in (tf), which the call may change: tf->rax is the
+	 * number on entry and the result on return. */
 	void (*syscall)(struct trapframe *);
 	/* app_work is set: about to return to the program with (tf), which may
 	 * be changed.  (tf->vector == TRAP_SYSCALL): after a system call. */

@@ -1,36 +1,23 @@
 #include "kern/app.h"
 
 #include "kern/arch.h"
-#include "kern/errno.h"
 #include "futex_int.h"
 #include "signal_int.h"
 #include "table_int.h"
 #include "task_int.h"
 
-static bool wants_restart(long result)
-{
-	return result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK;
-}
-
 static void app_syscall(struct trapframe *tf)
 {
 	struct task *t = task_self();
-	long result;
 
 	t->tf = tf;
-	result = syscall_dispatch(tf);
-	tf->rax = (uint64_t)result;
-	/* The signal may be another thread's by now: the call goes on. */
-	if (unlikely(wants_restart(result)))
-		atomic_fetch_or(&t->thread->app_work, APP_WORK_SIGNAL);
+	tf->rax = (uint64_t)syscall_dispatch(tf);
+	t->tf = NULL;
 }
 
 static void app_work(struct trapframe *tf)
 {
-	struct thread *t = thread_self();
-
-	t->task->tf = tf;
-	if (atomic_load(&t->app_work) & APP_WORK_EXIT)
+	if (atomic_load(&thread_self()->app_work) & APP_WORK_EXIT)
 		task_exit(0);
 	signal_work(tf);
 }
@@ -38,7 +25,6 @@ static void app_work(struct trapframe *tf)
 static void app_fault(
     struct trapframe *tf, enum app_fault kind, uintptr_t addr, int err)
 {
-	task_self()->tf = tf;
 	signal_fault(tf, kind, addr, err);
 }
 
@@ -58,5 +44,6 @@ static const struct app_ops linux_app_ops = {
 void app_init(void)
 {
 	futex_init();
+	syscall_table_init();
 	app_ops = &linux_app_ops;
 }

@@ -71,13 +71,19 @@ static _Noreturn void die(
 	proc_exit(0, sig);
 }
 
-/* The next signal that has something to do: its number, or 0. */
+/*
+ * The next signal that has something to do: its number, or 0.  Both marks are
+ * cleared under the lock, as they are set: a sleep that ends with -EINTR must
+ * find app_work set on the way out, where its result is seen to.
+ */
 static int take_next(struct task *t, struct sigaction *act, siginfo_t *info)
 {
 	struct proc *p = t->proc;
 	unsigned long flags = spin_lock_irqsave(&p->lock);
 	int sig;
 
+	atomic_fetch_and(&t->thread->app_work, ~APP_WORK_SIGNAL);
+	thread_clear_interrupt();
 	while ((sig = signal_take_locked(t, ~t->blocked, info)) != 0) {
 		*act = p->action[sig];
 		if (act->sa_handler == SIG_IGN)
@@ -126,11 +132,8 @@ void signal_work(struct trapframe *tf)
 	struct task *t = task_self();
 	struct sigaction act;
 	siginfo_t info;
-	int sig;
+	int sig = take_next(t, &act, &info);
 
-	atomic_fetch_and(&t->thread->app_work, ~APP_WORK_SIGNAL);
-	thread_clear_interrupt();
-	sig = take_next(t, &act, &info);
 	if (sig && act.sa_handler == SIG_DFL)
 		die(t->proc, tf, &info);
 	finish_call(tf, sig ? &act : NULL);

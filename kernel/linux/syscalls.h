@@ -11,8 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NSYSCALL 512
-
 /* The types that programs pass pointers to. */
 struct __kernel_itimerspec;
 struct __kernel_old_itimerval;

@@ -9,6 +9,9 @@
 
 struct trapframe;
 
+/* Boot: fill app_calls[]. */
+void syscall_table_init(void);
+
 /* Run the call that (tf) asks for: its result, -ENOSYS when there is none. */
 long syscall_dispatch(const struct trapframe *tf);
 

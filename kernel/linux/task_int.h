@@ -57,7 +57,7 @@ struct task {
 	struct rcu_head rcu;
 	uint64_t start_time;
 
-	/* The registers of the call or fault that is being served. */
+	/* The registers of a call that is marked SYSCALL_FRAME, else NULL. */
 	struct trapframe *tf;
 
 	/* proc->lock protects: others send to this thread. */

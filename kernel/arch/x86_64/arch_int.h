@@ -168,9 +168,12 @@ void trap_cpu_init(void); /* loads it */
 void trap_handler(struct trapframe *tf);
 void trap_handler_stay(struct trapframe *tf);
 void trap_app_exit(struct trapframe *tf);
+/* Run the call of (tf), which door.S has filled in part, or only end it.
+ * True: the short way back will do; false: all of (tf) is to be loaded. */
 bool syscall_handler(struct trapframe *tf);
+bool syscall_exit_handler(struct trapframe *tf);
 void syscall_entry(void);
-extern char syscall_return_jump[];
+extern char door_syscall_exit[], door_syscall_jump[];
 _Noreturn void enter_app(const struct trapframe *tf);
 void switch_stacks(uint64_t *save_rsp, uint64_t rsp);
 void thread_first(void);

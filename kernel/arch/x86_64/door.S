@@ -11,11 +11,8 @@
  * they can hit while another frame is still on the common one.
  *
  * Windows: with the program's RSP and the kernel's RIP only the first
- * instructions of syscall_entry and the last of syscall_return run.  Interrupts
- * are off in both, so that only a debug trap or the three above can come; for
- * them the thread's kernel stack is empty, and trap_entry uses its top.  An NMI
- * after the last sti ends its shadow: an interrupt may then come before the
- * jump, which trap.c takes as done.
+ * instructions of a door and the last one run.  The thread's kernel stack is
+ * empty there: trap_entry uses its top.
  */
 
 #include "offsets.h"
@@ -165,43 +162,134 @@ trap_entry_stay:
 	jmp trap_return
 
 	/*
-	 * The syscall instruction: RIP in rcx, RFLAGS in r11, the program's
-	 * stack, interrupts off.  All registers but rax, rcx and r11 are
-	 * kept, as Linux does.
+	 * The system call.  Its frame is a struct trapframe at the top of the
+	 * thread's kernel stack of which only what a C function may change is
+	 * filled in; the rest is still in the registers when that function
+	 * returns, so a call that needs all of it (app_call_frame, a signal)
+	 * completes the frame then.
+	 *
+	 * The way back has no cli.  From door_*_exit up to its last
+	 * instruction nothing is changed but what the frame can give again:
+	 * an interrupt there goes on at door_*_exit (door_windows, trap.c), so
+	 * that work which it brought is seen.  The last one runs on the
+	 * program's stack: trap.c takes it as done.
+	 */
+	.macro save_args
+	movq %rcx, TF_RIP(%rsp)
+	movq %rax, TF_ERROR(%rsp)
+	movq %rdx, TF_RDX(%rsp)
+	movq %rsi, TF_RSI(%rsp)
+	movq %rdi, TF_RDI(%rsp)
+	movq %r8, TF_R8(%rsp)
+	movq %r9, TF_R9(%rsp)
+	movq %r10, TF_R10(%rsp)
+	.endm
+
+	.macro restore_args
+	movq TF_RDX(%rsp), %rdx
+	movq TF_RSI(%rsp), %rsi
+	movq TF_RDI(%rsp), %rdi
+	movq TF_R8(%rsp), %r8
+	movq TF_R9(%rsp), %r9
+	movq TF_R10(%rsp), %r10
+	movq TF_RIP(%rsp), %rcx
+	.endm
+
+	/* Is there anything to do before the program goes on? */
+	.macro check_work slow
+	movq %gs:CPU_CURRENT, %rcx
+	cmpl $0, THREAD_APP_WORK(%rcx)
+	jne \slow
+#ifdef CONFIG_PREEMPT
+	cmpb $0, %gs:CPU_NEED_RESCHED
+	jne \slow
+#endif
+	.endm
+
+	.macro complete_frame
+	movq %rax, TF_RAX(%rsp)
+	movq %rbx, TF_RBX(%rsp)
+	movq %rbp, TF_RBP(%rsp)
+	movq %r12, TF_R12(%rsp)
+	movq %r13, TF_R13(%rsp)
+	movq %r14, TF_R14(%rsp)
+	movq %r15, TF_R15(%rsp)
+	movq %rsp, %rdi
+	.endm
+
+	/*
+	 * Door (a), the syscall instruction: RIP in rcx, RFLAGS in r11, the
+	 * program's stack, interrupts off.  All registers but rax, rcx and r11
+	 * are kept, as Linux does.
 	 */
 	.globl syscall_entry
 	.type syscall_entry, @function
 syscall_entry:
 	movq %rsp, %gs:CPU_SCRATCH
 	movq %gs:CPU_KSTACK_TOP, %rsp
-	pushq $KERNEL_SS
-	pushq %gs:CPU_SCRATCH
+	subq $TF_SIZE, %rsp
+	movq %r11, TF_RFLAGS(%rsp)
+	movq %gs:CPU_SCRATCH, %r11
+	sti
+	movq %r11, TF_RSP(%rsp)
+	save_args
+	cmpq $APP_CALL_COUNT, %rax
+	jae syscall_whole
+	movq %r10, %rcx
+	call *app_calls(, %rax, 8)
+syscall_called:
+	.globl door_syscall_exit
+door_syscall_exit:
+	check_work syscall_work
+	restore_args
+	movq TF_RFLAGS(%rsp), %r11
 	pushq %r11
-	pushq $KERNEL_CS
-	pushq %rcx
-	pushq %rax
-	pushq $TRAP_SYSCALL_NR
-	push_regs
-	movq %rsp, %rdi
+	popfq
+	movq TF_RSP(%rsp), %rsp
+	.globl door_syscall_jump
+door_syscall_jump:
+	jmpq *%rcx
+
+	/* In app_calls[] where sys_x() wants the whole frame. */
+	.globl app_call_frame
+	.type app_call_frame, @function
+app_call_frame:
+	addq $8, %rsp
+syscall_whole:
+	complete_frame
 	call syscall_handler
-	testb %al, %al
+	jmp 1f
+syscall_work:
+	complete_frame
+	call syscall_exit_handler
+1:	testb %al, %al
 	jz trap_return
+	movq TF_RAX(%rsp), %rax
+	movq TF_RBX(%rsp), %rbx
+	movq TF_RBP(%rsp), %rbp
+	movq TF_R12(%rsp), %r12
+	movq TF_R13(%rsp), %r13
+	movq TF_R14(%rsp), %r14
+	movq TF_R15(%rsp), %r15
+	sti
+	jmp door_syscall_exit
 
 	/*
-	 * rcx is rip and r11 is rflags, as after sysret.  The flags are loaded
-	 * without IF while the kernel's stack is still in use; sti holds
-	 * interrupts off until jmp has been done.
+	 * long arch_call(app_call_fn *fn, const struct trapframe *tf): fn()
+	 * with the arguments of a system call.
 	 */
-syscall_return:
-	andl $~RFLAGS_IF, TF_RFLAGS(%rsp)
-	pop_regs
-	addq $(TF_RFLAGS - TF_VECTOR), %rsp
-	popfq
-	popq %rsp
-	sti
-	.globl syscall_return_jump
-syscall_return_jump:
-	jmpq *%rcx
+	.globl arch_call
+	.type arch_call, @function
+arch_call:
+	movq %rdi, %rax
+	movq %rsi, %r11
+	movq TF_RDI(%r11), %rdi
+	movq TF_RSI(%r11), %rsi
+	movq TF_RDX(%r11), %rdx
+	movq TF_R10(%r11), %rcx
+	movq TF_R8(%r11), %r8
+	movq TF_R9(%r11), %r9
+	jmpq *%rax
 
 	/*
 	 * _Noreturn void enter_app(const struct trapframe *tf): (tf) is on this

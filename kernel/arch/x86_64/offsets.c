@@ -2,6 +2,7 @@
 
 #include <stddef.h>
 
+#include "kern/app.h"
 #include "kern/arch.h"
 #include "kern/mm.h"
 #include "kern/percpu.h"
@@ -18,6 +19,7 @@ CHECK(CPU_SELF, struct cpu, self);
 CHECK(CPU_KSTACK_TOP, struct cpu, kstack_top);
 CHECK(CPU_SCRATCH, struct cpu, scratch);
 CHECK(CPU_CURRENT, struct cpu, current);
+CHECK(CPU_NEED_RESCHED, struct cpu, need_resched);
 
 CHECK(CPU_ARCH, struct cpu, arch);
 CHECK(ARCH_CPU_IST_FAULT, struct arch_cpu, tss.ist[IST_FAULT - 1]);
@@ -46,7 +48,7 @@ CHECK(TF_CS, struct trapframe, cs);
 CHECK(TF_RFLAGS, struct trapframe, rflags);
 CHECK(TF_RSP, struct trapframe, rsp);
 CHECK(TF_SS, struct trapframe, ss);
-_Static_assert(TRAP_SYSCALL_NR == TRAP_SYSCALL, "TRAP_SYSCALL");
+_Static_assert(APP_CALL_COUNT == APP_NCALL, "APP_NCALL");
 _Static_assert(TF_SIZE == sizeof(struct trapframe), "TF_SIZE");
 _Static_assert(BOOT_STACK_SIZE == KSTACK_SIZE, "BOOT_STACK_SIZE");
 _Static_assert(RFLAGS_IF == IRQ_FLAG_IF, "RFLAGS_IF");

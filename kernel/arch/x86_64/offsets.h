@@ -24,11 +24,12 @@
 #define COPY_USER_MAX 0x7ffffffff000 /* USER_MAX */
 
 /* struct cpu */
-#define CPU_SELF       0
-#define CPU_KSTACK_TOP 8
-#define CPU_SCRATCH    16
-#define CPU_CURRENT    24
-#define CPU_ARCH       88
+#define CPU_SELF         0
+#define CPU_KSTACK_TOP   8
+#define CPU_SCRATCH      16
+#define CPU_CURRENT      24
+#define CPU_NEED_RESCHED 36
+#define CPU_ARCH         88
 
 /* struct arch_cpu */
 #define ARCH_CPU_IST_FAULT 100
@@ -39,7 +40,7 @@
 /* struct thread */
 #define THREAD_APP_WORK 40
 
-#define TRAP_SYSCALL_NR 0x100 /* TRAP_SYSCALL */
+#define APP_CALL_COUNT  512   /* APP_NCALL */
 #define TRAP_OVERFLOW   0x101 /* no room on the kernel stack */
 
 /* struct trapframe */

@@ -155,17 +155,35 @@ void trap_app_exit(struct trapframe *tf)
 	tf->ss = KERNEL_SS;
 }
 
-/*
- * True: the short way back will do, on which rcx and r11 are rip and rflags.
- * A set TF would trap inside the kernel there.
- */
-bool syscall_handler(struct trapframe *tf)
+/* What door.S left out of a system call's frame. */
+static void complete_frame(struct trapframe *tf)
 {
-	irq_enable();
-	app_ops->syscall(tf);
+	tf->rcx = tf->rip;
+	tf->r11 = tf->rflags;
+	tf->vector = TRAP_SYSCALL;
+	tf->cs = KERNEL_CS;
+	tf->ss = KERNEL_SS;
+}
+
+/* The short way back will do: on it rcx and r11 are rip and rflags. */
+static bool leaves_short(struct trapframe *tf)
+{
 	trap_app_exit(tf);
 	return tf->rcx == tf->rip && tf->r11 == tf->rflags &&
 	       !(tf->rflags & (RFLAGS_TF | RFLAGS_RF));
+}
+
+bool syscall_handler(struct trapframe *tf)
+{
+	complete_frame(tf);
+	app_ops->syscall(tf);
+	return leaves_short(tf);
+}
+
+bool syscall_exit_handler(struct trapframe *tf)
+{
+	complete_frame(tf);
+	return leaves_short(tf);
 }
 
 static unsigned fault_access(uint64_t error)
@@ -244,16 +262,35 @@ static void irq_trap(struct trapframe *tf)
 #endif
 }
 
+/*
+ * The end of a system call was interrupted, see door.S.  True: it is over, the
+ * program was; else the end begins again, with its frame where it always is.
+ */
+static bool door_leaving(struct trapframe *tf)
+{
+	uintptr_t start = (uintptr_t)door_syscall_exit;
+	uintptr_t last = (uintptr_t)door_syscall_jump;
+
+	if (likely(tf->rip - start > last - start))
+		return false;
+	if (tf->rip != last) {
+		tf->rip = start;
+		tf->rsp = cpu_self()->kstack_top - sizeof(*tf);
+		return false;
+	}
+	tf->rip = tf->rcx;
+	return true;
+}
+
 void trap_handler(struct trapframe *tf)
 {
 	uintptr_t cr2 = tf->vector == VEC_PF ? read_cr2() : 0;
-	bool app;
+	bool left = door_leaving(tf), app = from_app(tf);
 
-	if (unlikely(tf->rip == (uintptr_t)syscall_return_jump))
-		tf->rip = tf->rcx;
-	app = from_app(tf);
 	if (tf->vector >= VEC_IRQ_FIRST && tf->vector < 256)
 		irq_trap(tf);
+	else if (left)
+		; /* a step out of the kernel: the program has made none */
 	else if (app)
 		app_trap(tf, cr2);
 	else
