@@ -230,6 +230,7 @@ struct pgtable; /* opaque: physical root */
 #define PT_UNCACHED 4u
 #define PT_GLOBAL   8u
 #define PT_NONE     16u /* keeps the page, but every access faults */
+#define PT_DIRTY    32u /* pt_map(): as if the processor had written to it */
 
 /* Present is implied.  Sizes are 4 KiB or 2 MiB ((size) says). */
 struct pgtable *pgtable_create(void);   /* shares the upper half */
@@ -238,18 +239,23 @@ struct pgtable *pgtable_kernel(void);
 int pt_map(struct pgtable *, uintptr_t va, uint64_t pa, size_t size,
     unsigned prot); /* 0, -ENOMEM; replaces what was there, no flush */
 /*
- * The entry that maps (va), or that will map its 4 KiB: tables above it are
- * made.  NULL: no memory.  Threads may look for entries and fill them at once
- * without whatever serialises changes, while no table is taken out.
+ * The entry that maps (va), or that will map the (size) bytes it is in: tables
+ * above it are made.  One for 2 MiB is not empty either where there is a table
+ * of small pages.  NULL: no memory.  Threads may look for entries and fill them
+ * at once without whatever serialises changes, while no table is taken out.
  */
 struct pt_slot;
-struct pt_slot *pt_slot(struct pgtable *, uintptr_t va);
+struct pt_slot *pt_slot(struct pgtable *, uintptr_t va, size_t size);
 bool pt_slot_empty(const struct pt_slot *);
-/* Map 4 KiB; false: another thread has mapped something. */
-bool pt_slot_fill(struct pt_slot *, uint64_t pa, unsigned prot) MUST_CHECK;
+/* False: another thread has mapped something. */
+bool pt_slot_fill(
+    struct pt_slot *, uint64_t pa, size_t size, unsigned prot) MUST_CHECK;
 /* Returns the size unmapped (0: nothing there); *pa as it was.  *cached: a cpu
  * may remember it, so that pt_flush() has to come before the page is freed. */
 size_t pt_unmap(struct pgtable *, uintptr_t va, uint64_t *pa, bool *cached);
+/* The same for what is not dirty; a write in between keeps it.  0: dirty. */
+size_t pt_unmap_clean(
+    struct pgtable *, uintptr_t va, uint64_t *pa, bool *cached);
 /*
  * Unmap what is in [va, end) until pa[] is full.  Returns where to go on: (end)
  * when all is done.  The physical addresses come with PT_GONE_2M where a page
@@ -264,6 +270,12 @@ struct pt_batch {
 };
 uintptr_t pt_unmap_range(
     struct pgtable *, uintptr_t va, uintptr_t end, struct pt_batch *);
+/* Let 4 KiB move to where nothing is mapped, with what the processor has noted
+ * of them.  0; -ENOENT: nothing there; -ENOMEM.  *cached as above. */
+int pt_move(struct pgtable *, uintptr_t from, uintptr_t to, bool *cached);
+/* Make small pages of the 2 MiB page that (va) is in: 1; 0 if it is in none;
+ * -ENOMEM. */
+int pt_split(struct pgtable *, uintptr_t va);
 /* 0 or -ENOENT.  Splits a 2 MiB page when asked to (-ENOMEM). */
 int pt_protect(struct pgtable *, uintptr_t va, size_t size, unsigned prot);
 bool pt_lookup(struct pgtable *, uintptr_t va, uint64_t *pa, size_t *size,

@@ -64,6 +64,7 @@ struct rwlock {
 
 void rwlock_init(struct rwlock *);
 void rwlock_read(struct rwlock *);
+bool rwlock_try_read(struct rwlock *);
 void rwlock_write(struct rwlock *);
 void rwlock_unlock(struct rwlock *); /* of either kind */
 

@@ -37,6 +37,12 @@ void page_get(void *);
 void page_put(void *);
 unsigned page_refs(const void *);
 
+/* 2^order adjacent pages, aligned to their size, each with its reference as if
+ * they had been allocated one by one.  As page_alloc() else. */
+void *page_alloc_run(unsigned order, unsigned flags) MUST_CHECK;
+/* page_put() for each of them. */
+void page_put_run(void *, unsigned order);
+
 /* Addresses of the direct map and of the kernel's image. */
 paddr_t va_to_pa(const void *);
 void *pa_to_va(paddr_t); /* RAM only */
@@ -74,6 +80,7 @@ struct mm_stats {
 	uint64_t slab, kstacks, page_tables, vmalloc;
 	uint64_t anon, file_cache; /* kept by vm and the page cache */
 	uint64_t rest;             /* whole pages of drivers, sockets, pipes */
+	uint64_t anon_huge;        /* of anon: in pages of 2 MiB */
 	uint64_t balloon;          /* with the hypervisor; not in total */
 };
 void mm_stats(struct mm_stats *);

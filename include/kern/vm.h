@@ -29,6 +29,8 @@
 #define VM_HEAP      0x1000u /* shown as [heap] */
 #define VM_LOCKED    0x2000u
 #define VM_NOWRITE   0x4000u /* a shared file open for reading only */
+#define VM_HUGE      0x8000u /* MADV_HUGEPAGE */
+#define VM_NOHUGE    0x10000u
 
 /*
  * What backs a mapping that is not anonymous: a file's page cache, shared
@@ -78,7 +80,12 @@ long vm_remap(struct vm_space *, uintptr_t old, size_t old_len, size_t new_len,
 /* madvise(2), msync(2), mlock(2), mincore(2): Linux's arguments. */
 int vm_advise(struct vm_space *, uintptr_t addr, size_t len, int advice);
 int vm_sync(struct vm_space *, uintptr_t addr, size_t len, int flags);
-int vm_lock(struct vm_space *, uintptr_t addr, size_t len, bool lock);
+int vm_lock(
+    struct vm_space *, uintptr_t addr, size_t len, bool lock, bool populate);
+/* mlockall(2): (now) lock what there is, with its pages if (populate);
+ * (future): 0, VM_LOCKED or VM_LOCKED | VM_POPULATE for what is mapped next. */
+void vm_lock_all(struct vm_space *, bool now, bool populate, unsigned future);
+void vm_unlock_all(struct vm_space *);
 int vm_incore(struct vm_space *, uintptr_t addr, size_t len, uint8_t *vec);
 /* Program break: (want) 0 asks.  Returns the break in force. */
 uintptr_t vm_brk(struct vm_space *, uintptr_t want);
@@ -105,6 +112,7 @@ struct vm_info {
 	uint64_t off;
 	struct vm_object *obj; /* valid during the callback */
 	uint64_t resident;     /* bytes */
+	uint64_t huge;         /* of them: in pages of 2 MiB */
 };
 /* Ascending.  (fn) must not call back into vm. */
 void vm_foreach(

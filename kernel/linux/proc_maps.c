@@ -65,12 +65,13 @@ PROC_FILE(maps_file);
 
 static void show_flags(const struct vm_info *v, struct proc_out *out)
 {
-	proc_printf(out, "VmFlags:%s%s%s%s mr mw me%s%s%s \n",
+	proc_printf(out, "VmFlags:%s%s%s%s mr mw me%s%s%s%s%s \n",
 	    v->prot & VM_READ ? " rd" : "", v->prot & VM_WRITE ? " wr" : "",
 	    v->prot & VM_EXEC ? " ex" : "", v->flags & VM_SHARED ? " sh" : "",
 	    v->flags & VM_GROWSDOWN ? " gd" : "",
 	    v->flags & VM_LOCKED ? " lo" : "",
-	    v->flags & VM_NORESERVE ? " nr" : "");
+	    v->flags & VM_NORESERVE ? " nr" : "",
+	    v->flags & VM_HUGE ? " hg" : "", v->flags & VM_NOHUGE ? " nh" : "");
 }
 
 static void show_smap(const struct vm_info *v, void *arg)
@@ -92,10 +93,10 @@ static void show_smap(const struct vm_info *v, void *arg)
 	    "Referenced: %12lu kB\nAnonymous: %13lu kB\n",
 	    0, 0, rss - anon, anon, rss, anon);
 	proc_printf(out,
-	    "LazyFree: %14u kB\nAnonHugePages: %9u kB\n"
+	    "LazyFree: %14u kB\nAnonHugePages: %9lu kB\n"
 	    "ShmemPmdMapped: %8u kB\nFilePmdMapped: %9u kB\n"
 	    "Shared_Hugetlb: %8u kB\nPrivate_Hugetlb: %7u kB\n",
-	    0, 0, 0, 0, 0, 0);
+	    0, v->huge / 1024, 0, 0, 0, 0);
 	proc_printf(out,
 	    "Swap: %18u kB\nSwapPss: %15u kB\n"
 	    "Locked: %16lu kB\nTHPeligible: %11u\n",

@@ -196,8 +196,6 @@ long sys_madvise(void *addr, size_t len, int advice)
 {
 	if (!page_range((uintptr_t)addr, &len))
 		return -EINVAL;
-	if (len == 0)
-		return 0;
 	return vm_advise(proc_self()->vm, (uintptr_t)addr, len, advice);
 }
 
@@ -244,7 +242,7 @@ long sys_mincore(void *addr, size_t len, unsigned char *vec)
 }
 
 /* mlock takes the pages that the range touches. */
-static long lock_range(void *addr, size_t len, bool lock)
+static long lock_range(void *addr, size_t len, bool lock, bool populate)
 {
 	uintptr_t at = ALIGN_DOWN((uintptr_t)addr, PAGE_SIZE);
 
@@ -253,36 +251,44 @@ static long lock_range(void *addr, size_t len, bool lock)
 	if (len == 0)
 		return 0;
 	len = ALIGN_UP((uintptr_t)addr + len, PAGE_SIZE) - at;
-	return vm_lock(proc_self()->vm, at, len, lock);
+	return vm_lock(proc_self()->vm, at, len, lock, populate);
 }
 
 long sys_mlock(void *addr, size_t len)
 {
-	return lock_range(addr, len, true);
+	return lock_range(addr, len, true, true);
 }
 
 long sys_mlock2(void *addr, size_t len, int flags)
 {
 	if (flags & ~MLOCK_ONFAULT)
 		return -EINVAL;
-	return lock_range(addr, len, true);
+	return lock_range(addr, len, true, !(flags & MLOCK_ONFAULT));
 }
 
 long sys_munlock(void *addr, size_t len)
 {
-	return lock_range(addr, len, false);
+	return lock_range(addr, len, false, false);
 }
 
-/* Nothing of a program is ever paged out. */
 long sys_mlockall(int flags)
 {
+	unsigned future = 0;
+
 	if (flags == 0 || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) ||
 	    flags == MCL_ONFAULT)
 		return -EINVAL;
+	if (flags & MCL_FUTURE)
+		future = VM_LOCKED;
+	if ((flags & MCL_FUTURE) && !(flags & MCL_ONFAULT))
+		future |= VM_POPULATE;
+	vm_lock_all(proc_self()->vm, flags & MCL_CURRENT,
+	    !(flags & MCL_ONFAULT), future);
 	return 0;
 }
 
 long sys_munlockall(void)
 {
+	vm_unlock_all(proc_self()->vm);
 	return 0;
 }

@@ -9,6 +9,7 @@
 static struct mm_cpu boot_mm_cpu;
 static _Atomic int64_t file_bytes;
 static _Atomic int64_t anon_pages;
+static _Atomic int64_t huge_pages; /* of 2 MiB */
 
 void mm_account_file(int64_t delta)
 {
@@ -18,6 +19,11 @@ void mm_account_file(int64_t delta)
 void mm_account_anon(int64_t pages)
 {
 	atomic_fetch_add_explicit(&anon_pages, pages, memory_order_relaxed);
+}
+
+void mm_account_huge(int64_t pages)
+{
+	atomic_fetch_add_explicit(&huge_pages, pages, memory_order_relaxed);
 }
 
 static uint64_t positive(int64_t n)
@@ -44,6 +50,7 @@ void mm_stats(struct mm_stats *st)
 	st->page_tables = pgtable_bytes();
 	st->vmalloc = vmalloc_bytes();
 	st->anon = positive(atomic_load(&anon_pages)) << PAGE_SHIFT;
+	st->anon_huge = positive(atomic_load(&huge_pages)) * PAGE_SIZE_2M;
 	st->file_cache = positive(atomic_load(&file_bytes));
 	st->rest = rest_of(st);
 }

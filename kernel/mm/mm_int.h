@@ -87,5 +87,6 @@ bool mm_may_block(void);
 
 /* mm.c */
 void mm_account_anon(int64_t pages);
+void mm_account_huge(int64_t pages); /* of 2 MiB */
 
 #endif /* MM_INT_H */

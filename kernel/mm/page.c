@@ -369,6 +369,38 @@ void page_put(void *va)
 	pcp_free(va);
 }
 
+void *page_alloc_run(unsigned order, unsigned flags)
+{
+	void *va = page_alloc(order, flags);
+	struct page *pg;
+
+	if (!va)
+		return NULL;
+	pg = page_of(va);
+	for (size_t i = 0; i < 1ul << order; i++)
+		page_mark_used(&pg[i], 0);
+	return va;
+}
+
+/* All of them at once if nobody else holds one: else they come back apart. */
+void page_put_run(void *va, unsigned order)
+{
+	struct page *pg = page_of(va);
+	size_t n = 1ul << order, i = 0;
+
+	while (i < n && page_refs((char *)va + i * PAGE_SIZE) == 1)
+		i++;
+	if (i < n) {
+		for (i = 0; i < n; i++)
+			page_put((char *)va + i * PAGE_SIZE);
+		return;
+	}
+	for (i = 1; i < n; i++)
+		pg[i].type = PAGE_RESERVED;
+	pg->order = (uint8_t)order;
+	page_free(va, order);
+}
+
 unsigned page_refs(const void *va)
 {
 	return atomic_load_explicit(&page_of(va)->refs, memory_order_acquire);

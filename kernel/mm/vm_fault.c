@@ -88,8 +88,9 @@ static int fault_copy(
 	if (!page)
 		return -ENOMEM;
 	memcpy(page, from, PAGE_SIZE);
-	err = install(
-	    v, va, mapped ? from : NULL, page, vm_pt_prot(v->prot), seq);
+	/* It is no zeroed page that could be dropped: see vm_advise.c. */
+	err = install(v, va, mapped ? from : NULL, page,
+	    vm_pt_prot(v->prot) | PT_DIRTY, seq);
 	if (err)
 		page_put(page);
 	return err;
@@ -192,12 +193,38 @@ static void count_anon(struct vma *v, int64_t pages)
 	mm_account_anon(pages);
 }
 
+/* What may be a large page, where nothing is mapped yet; false: it is not. */
+static bool fault_huge(struct vma *v, uintptr_t va)
+{
+	struct pt_slot *slot = pt_slot(v->space->pt, va, PAGE_SIZE_2M);
+	void *page;
+
+	if (!slot || !pt_slot_empty(slot))
+		return false;
+	page = vm_huge_alloc();
+	if (!page)
+		return false;
+	count_anon(v, PAGE_SIZE_2M / PAGE_SIZE);
+	mm_account_huge(1);
+	if (pt_slot_fill(
+		slot, va_to_pa(page), PAGE_SIZE_2M, vm_pt_prot(v->prot)))
+		return true;
+	mm_account_huge(-1);
+	count_anon(v, -(int64_t)(PAGE_SIZE_2M / PAGE_SIZE));
+	page_put_run(page, 9);
+	return false;
+}
+
 /* Anonymous memory: a zeroed page where there is none. */
 static int fault_anon(struct vma *v, uintptr_t va, unsigned access)
 {
-	struct pt_slot *slot = pt_slot(v->space->pt, va);
+	struct pt_slot *slot;
 	void *page;
 
+	if ((access & VM_FAULT_WRITE) && vm_huge_wanted(v, va) &&
+	    fault_huge(v, va))
+		return 0;
+	slot = pt_slot(v->space->pt, va, PAGE_SIZE);
 	if (unlikely(!slot))
 		return -ENOMEM;
 	if (unlikely(!pt_slot_empty(slot)))
@@ -206,7 +233,7 @@ static int fault_anon(struct vma *v, uintptr_t va, unsigned access)
 	if (unlikely(!page))
 		return -ENOMEM;
 	count_anon(v, 1);
-	if (pt_slot_fill(slot, va_to_pa(page), vm_pt_prot(v->prot)))
+	if (pt_slot_fill(slot, va_to_pa(page), PAGE_SIZE, vm_pt_prot(v->prot)))
 		return 0;
 	/* another thread was faster */
 	count_anon(v, -1);

@@ -44,8 +44,12 @@ void gather_flush(struct vm_gather *g)
 	if (b->first < b->last)
 		pt_flush_free(
 		    g->space->pt, b->first, b->last - b->first, g->tables);
-	for (unsigned i = 0; i < b->n; i++)
-		page_put(pa_to_va(b->pa[i]));
+	for (unsigned i = 0; i < b->n; i++) {
+		if (b->pa[i] & PT_GONE_2M)
+			page_put_run(pa_to_va(b->pa[i] & ~PT_GONE_2M), 9);
+		else
+			page_put(pa_to_va(b->pa[i]));
+	}
 	g->tables = NULL;
 	b->n = 0;
 	b->first = UINTPTR_MAX;
@@ -59,6 +63,21 @@ void gather_end(struct vm_gather *g)
 		page_free(g->gone.pa, 0);
 }
 
+void gather_account(struct vm_gather *g, struct vma *v, unsigned first)
+{
+	int64_t pages = g->gone.n - first, huge = 0;
+
+	for (unsigned i = first; i < g->gone.n; i++)
+		huge += g->gone.pa[i] & PT_GONE_2M;
+	pages += huge * (int64_t)(PAGE_SIZE_2M / PAGE_SIZE - 1);
+	atomic_fetch_sub(&v->resident, (uint64_t)pages);
+	if (v->obj)
+		return;
+	mm_account_anon(-pages);
+	if (huge)
+		mm_account_huge(-huge);
+}
+
 /* pt_lock is held.  Returns where to go on: (end), or where room ran out. */
 static uintptr_t zap_some(
     struct vm_gather *g, struct vma *v, uintptr_t va, uintptr_t end)
@@ -68,12 +87,8 @@ static uintptr_t zap_some(
 	while (va < end && gather_room(g)) {
 		n = g->gone.n;
 		va = pt_unmap_range(v->space->pt, va, end, &g->gone);
-		n = g->gone.n - n;
-		if (n == 0)
-			continue;
-		atomic_fetch_sub(&v->resident, n);
-		if (!v->obj)
-			mm_account_anon(-(int64_t)n);
+		if (g->gone.n > n)
+			gather_account(g, v, n);
 	}
 	return va;
 }

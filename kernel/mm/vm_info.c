@@ -20,6 +20,7 @@ void vm_foreach(
 			.off = v->obj ? v->off : 0,
 			.obj = v->obj,
 			.resident = v->resident << PAGE_SHIFT,
+			.huge = vm_huge_bytes(v),
 		};
 
 		fn(&info, arg);

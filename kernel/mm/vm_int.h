@@ -30,7 +30,7 @@
 /* What a mapping remembers of vm_map()'s flags. */
 #define VM_KEPT                                                         \
 	(VM_SHARED | VM_GROWSDOWN | VM_NORESERVE | VM_STACK | VM_HEAP | \
-	    VM_LOCKED | VM_NOWRITE)
+	    VM_LOCKED | VM_NOWRITE | VM_HUGE | VM_NOHUGE)
 
 /* Written with the space locked for writing, and with rmap_lock held too when
  * (obj) is set. */
@@ -44,6 +44,7 @@ struct vma {
 	struct list rmap;          /* rmap_lock */
 	_Atomic uint64_t resident; /* pages */
 	_Atomic bool touched;      /* there may be tables of its own */
+	_Atomic bool lazy;         /* vm_lazy.c */
 	/* Bytes free directly below, and the most there are in the subtree. */
 	uint64_t gap, max_gap;
 };
@@ -59,6 +60,8 @@ struct vm_space {
 	uint64_t size, locked; /* bytes */
 	uintptr_t mmap_base;   /* mappings are placed below it */
 	uintptr_t brk_start, brk;
+	unsigned lock_future;  /* MCL_FUTURE: flags for what is mapped next */
+	struct list lazy_link; /* vm_lazy.c */
 	_Atomic uint64_t minflt, majflt;
 };
 
@@ -73,6 +76,7 @@ struct vm_gather {
 /* What /proc/sys/vm changes: vm_sysctl.c. */
 struct vm_tune {
 	_Atomic unsigned max_map_count;
+	_Atomic unsigned huge; /* an index of vm_huge_modes[] */
 };
 extern struct vm_tune vm_tune;
 
@@ -110,11 +114,28 @@ void gather_end(struct vm_gather *);
 /* Unmap the pages of [start, end), inside (v), into (g). */
 void gather_zap(
     struct vm_gather *, struct vma *v, uintptr_t start, uintptr_t end);
+/* Count what has gone from (v) since there were (first) entries. */
+void gather_account(struct vm_gather *, struct vma *v, unsigned first);
 /* Take out the tables of [start, end), where nothing is mapped any more; the
  * space is locked for writing. */
 void gather_prune(struct vm_gather *, uintptr_t start, uintptr_t end);
 /* Zap, and forget them at once. */
 void vma_zap(struct vma *v, uintptr_t start, uintptr_t end);
+
+/*
+ * vm_huge.c: pages of 2 MiB for anonymous memory.  They are a matter of the
+ * page table alone: below them are 512 pages that each have their reference.
+ * None crosses the end of a mapping.
+ */
+extern const char *const vm_huge_modes[4];
+/* Is the whole 2 MiB around (va) part of (v), and wanted large? */
+bool vm_huge_wanted(const struct vma *v, uintptr_t va);
+/* Zeroed; NULL: there is not enough to spare. */
+void *vm_huge_alloc(void);
+/* No large page crosses (va) from now on: 0 or -ENOMEM. */
+int vm_huge_cut(struct vm_space *, uintptr_t va);
+/* Bytes of (v) in large pages. */
+uint64_t vm_huge_bytes(struct vma *v);
 
 /* vm_map.c: the space is locked for writing */
 /* Make [addr, addr + len) begin and end between mappings; 0 or -ENOMEM. */
@@ -122,6 +143,20 @@ int vm_split_range(struct vm_space *, uintptr_t addr, size_t len);
 void vm_merge_range(struct vm_space *, uintptr_t addr, size_t len);
 int vm_unmap_locked(struct vm_space *, uintptr_t addr, size_t len);
 void vm_populate(struct vm_space *, uintptr_t addr, size_t len, unsigned prot);
+
+/* vm_advise.c: 0, or an error of madvise(2)'s */
+int vm_populate_range(
+    struct vm_space *, uintptr_t addr, size_t len, unsigned access);
+
+/* vm_lock.c: call (fn) for each mapping's part of the range; holes: -ENOMEM at
+ * the end.  The space is locked. */
+int vma_for_range(struct vm_space *, uintptr_t addr, size_t len,
+    int (*fn)(struct vma *, uintptr_t, uintptr_t, int), int arg);
+
+/* vm_lazy.c: MADV_FREE; 0 or -ENOMEM */
+int vma_lazy_free(struct vma *, uintptr_t start, uintptr_t end);
+void vm_lazy_start(void);               /* there is a space */
+void vm_lazy_forget(struct vm_space *); /* it goes */
 
 /* vm_object.c */
 void rmap_add(struct vma *);

@@ -121,11 +121,12 @@ int vm_map(struct vm_space *s, uintptr_t *addr, size_t len, unsigned prot,
 		off = 0;
 	}
 	rwlock_write(&s->lock);
+	flags |= s->lock_future;
 	err = map_locked(s, addr, len, prot, flags, obj, off);
 	rwlock_unlock(&s->lock);
 	if (shm)
 		shm->ops->put(shm);
-	if (!err && (flags & (VM_POPULATE | VM_LOCKED)))
+	if (!err && (flags & VM_POPULATE))
 		vm_populate(s, *addr, len, prot);
 	return err;
 }
@@ -168,8 +169,12 @@ int vm_unmap_locked(struct vm_space *s, uintptr_t addr, size_t len)
 	bool touched = false;
 	struct vm_gather g;
 
-	/* A hole in the middle is all that can fail. */
-	if (v && v->start < addr && v->end > end && vma_split(v, end))
+	/* A hole in the middle is all that can fail, and a large page's. */
+	if (!v || v->start >= end)
+		return 0;
+	if (vm_huge_cut(s, addr) || vm_huge_cut(s, end))
+		return -ENOMEM;
+	if (v->start < addr && v->end > end && vma_split(v, end))
 		return -ENOMEM;
 	gather_init(&g, s);
 	for (; v && v->start < end; v = next) {
@@ -231,12 +236,13 @@ static void protect_pages(struct vma *v)
 	if (v->resident == 0)
 		return;
 	mutex_lock(&s->pt_lock);
-	for (; (va = pt_next(s->pt, va, v->end)) < v->end; va += PAGE_SIZE) {
+	for (; (va = pt_next(s->pt, va, v->end)) < v->end; va += size) {
+		size = PAGE_SIZE;
 		if (!pt_lookup(s->pt, va, &pa, &size, &prot, NULL, NULL))
 			continue;
 		new = new_pt_prot(v, pa);
 		flush |= narrows(prot, new);
-		(void)pt_protect(s->pt, va, PAGE_SIZE, new);
+		(void)pt_protect(s->pt, va, size, new);
 	}
 	mutex_unlock(&s->pt_lock);
 	if (flush)

@@ -6,6 +6,22 @@
 #include "kern/num.h"
 #include "vm_int.h"
 
+/* pt_lock is held; large pages go in pieces. */
+static int move_page(
+    struct vm_space *s, uintptr_t va, uintptr_t to, bool *flush)
+{
+	bool cached;
+	int r = pt_split(s->pt, va);
+
+	if (r < 0)
+		return r;
+	if (r > 0)
+		mm_account_huge(-1);
+	r = pt_move(s->pt, va, to, &cached);
+	*flush |= cached;
+	return r;
+}
+
 /*
  * Move the resident pages of [from, from + len) in (v) to (to) in (dst).
  * Table memory for (to) may run out: what has gone goes back, where the
@@ -16,21 +32,16 @@ static int move_pages(
 {
 	struct vm_space *s = v->space;
 	uintptr_t va = from, end = from + len;
-	uint64_t pa;
-	size_t size;
-	unsigned prot;
-	bool cached, flush = false;
+	bool flush = false;
 	int err = 0;
 
+	if (v->resident == 0)
+		return 0;
 	mutex_lock(&s->pt_lock);
 	for (; (va = pt_next(s->pt, va, end)) < end; va += PAGE_SIZE) {
-		if (!pt_lookup(s->pt, va, &pa, &size, &prot, NULL, NULL))
-			continue;
-		err = pt_map(s->pt, to + (va - from), pa, PAGE_SIZE, prot);
+		err = move_page(s, va, to + (va - from), &flush);
 		if (err)
 			break;
-		(void)pt_unmap(s->pt, va, &pa, &cached);
-		flush |= cached;
 		v->resident--;
 		dst->resident++;
 	}
@@ -55,6 +66,7 @@ static int move_vma(struct vma *v, uintptr_t old, size_t old_len, uintptr_t to,
 	if (!dst)
 		return -ENOMEM;
 	dst->touched = v->touched;
+	dst->lazy = v->lazy;
 	vma_insert(dst);
 	err = move_pages(v, dst, old, to, MIN(old_len, new_len));
 	if (err) {
@@ -79,6 +91,37 @@ static int check_fixed(struct vm_space *s, uintptr_t old, size_t old_len,
 	return vm_unmap_locked(s, new, new_len);
 }
 
+/* Where it moves to: given, or any; 0: there is no room. */
+static uintptr_t destination(
+    struct vm_space *s, size_t len, unsigned flags, uintptr_t given)
+{
+	return flags & MREMAP_FIXED ? given : vm_find_gap(s, len, 0);
+}
+
+/* A second mapping of the same shared memory: old_len 0. */
+static long duplicate(struct vm_space *s, uintptr_t old, size_t len,
+    unsigned flags, uintptr_t new)
+{
+	struct vma *v = vma_find(s, old), *dst;
+
+	if (!v || v->start > old)
+		return -EFAULT;
+	if (!(v->flags & VM_SHARED))
+		return -EINVAL;
+	if (!(flags & MREMAP_MAYMOVE) || vma_too_many(s))
+		return -ENOMEM;
+	new = destination(s, len, flags, new);
+	if (!new)
+		return -ENOMEM;
+	dst = vma_create(s, new, new + len, v->prot, v->flags, v->obj,
+	    v->off + (old - v->start));
+	if (!dst)
+		return -ENOMEM;
+	vma_insert(dst);
+	(void)vma_merge(dst);
+	return (long)new;
+}
+
 /* Room directly behind (v)? */
 static bool can_extend(
     const struct vma *v, uintptr_t old, size_t old_len, size_t new_len)
@@ -99,6 +142,8 @@ static long remap_locked(struct vm_space *s, uintptr_t old, size_t old_len,
 		if (err)
 			return err;
 	}
+	if (old_len == 0)
+		return duplicate(s, old, new_len, flags, new);
 	/* A smaller one is cut first, wherever it goes. */
 	if (new_len < old_len) {
 		err = vm_unmap_locked(s, old + new_len, old_len - new_len);
@@ -109,8 +154,6 @@ static long remap_locked(struct vm_space *s, uintptr_t old, size_t old_len,
 	v = vma_find(s, old);
 	if (!v || v->start > old || v->end - old < old_len)
 		return -EFAULT;
-	if (keep && (v->obj || old_len != new_len))
-		return -EINVAL;
 	if (!v->obj && vm_overcommits(new_len, v->prot, v->flags))
 		return -ENOMEM;
 	if (!(flags & MREMAP_FIXED) && !keep) {
@@ -124,11 +167,9 @@ static long remap_locked(struct vm_space *s, uintptr_t old, size_t old_len,
 	}
 	if (!(flags & MREMAP_MAYMOVE))
 		return -ENOMEM;
-	if (!(flags & MREMAP_FIXED)) {
-		new = vm_find_gap(s, new_len, 0);
-		if (!new)
-			return -ENOMEM;
-	}
+	new = destination(s, new_len, flags, new);
+	if (!new)
+		return -ENOMEM;
 	err = move_vma(v, old, old_len, new, new_len, keep);
 	return err ? err : (long)new;
 }
@@ -143,8 +184,9 @@ long vm_remap(struct vm_space *s, uintptr_t old, size_t old_len, size_t new_len,
 	if ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) &&
 	    !(flags & MREMAP_MAYMOVE))
 		return -EINVAL;
-	/* Duplicating a shared mapping, old_len 0, is not offered. */
-	if (old_len == 0 || new_len == 0 || !IS_ALIGNED(old_len, PAGE_SIZE) ||
+	if ((flags & MREMAP_DONTUNMAP) && old_len != new_len)
+		return -EINVAL;
+	if (new_len == 0 || !IS_ALIGNED(old_len, PAGE_SIZE) ||
 	    !IS_ALIGNED(new_len, PAGE_SIZE) || !IS_ALIGNED(old, PAGE_SIZE))
 		return -EINVAL;
 	if (!vm_range_ok(old, old_len))

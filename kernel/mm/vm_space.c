@@ -209,13 +209,14 @@ int vma_split(struct vma *v, uintptr_t addr)
 	uint64_t off = v->off + (addr - v->start);
 	struct vma *tail;
 
-	if (vma_too_many(v->space))
+	if (vma_too_many(v->space) || vm_huge_cut(v->space, addr))
 		return -ENOMEM;
 	tail =
 	    vma_create(v->space, addr, v->end, v->prot, v->flags, v->obj, off);
 	if (!tail)
 		return -ENOMEM;
 	tail->touched = v->touched;
+	tail->lazy = v->lazy;
 	tail->resident = count_resident(v, addr, v->end);
 	v->resident -= tail->resident;
 	vma_resize(v, v->start, addr);
@@ -240,6 +241,8 @@ static void join(struct vma *a, struct vma *b)
 	a->resident += b->resident;
 	if (b->touched)
 		a->touched = true;
+	if (b->lazy)
+		a->lazy = true;
 	vma_resize(a, a->start, end);
 	vma_destroy(b);
 }
@@ -342,10 +345,12 @@ struct vm_space *vm_space_create(void)
 		kfree(s);
 		return NULL;
 	}
+	vm_lazy_start();
 	s->refs = 1;
 	s->vmas.update = max_gap_update;
 	rwlock_init(&s->lock);
 	mutex_init(&s->pt_lock);
+	list_init(&s->lazy_link);
 	s->mmap_base = USER_MAX - STACK_ROOM - (r << PAGE_SHIFT);
 	return s;
 }
@@ -365,6 +370,7 @@ void vm_space_put(struct vm_space *s)
 	assert(old != 0);
 	if (old != 1)
 		return;
+	vm_lazy_forget(s);
 	while ((n = rb_first(&s->vmas)) != NULL) {
 		struct vma *v = vma_of(n);
 

@@ -1,4 +1,5 @@
-/* The files of /proc/sys/vm that say how programs get memory: proc_sys(5). */
+/* The files of /proc/sys/vm that say how programs get memory, proc_sys(5), and
+ * the one of /sys for large pages. */
 
 #include "kern/errno.h"
 #include "kern/procfs.h"
@@ -35,3 +36,33 @@ static int parse(const char *text, unsigned max, _Atomic unsigned *out)
 	PROC_FILE(name##_file)
 
 SYSCTL(max_map_count, max_map_count, INT32_MAX);
+
+/* All modes, the one that is on in brackets. */
+static int thp_show(struct proc_out *o)
+{
+	unsigned on = atomic_load(&vm_tune.huge);
+
+	for (unsigned i = 0; vm_huge_modes[i]; i++)
+		proc_printf(o, i == on ? "%s[%s]" : "%s%s", i ? " " : "",
+		    vm_huge_modes[i]);
+	proc_printf(o, "\n");
+	return 0;
+}
+
+static int thp_store(const char *text)
+{
+	for (unsigned i = 0; vm_huge_modes[i]; i++) {
+		if (strcmp(text, vm_huge_modes[i]) != 0)
+			continue;
+		atomic_store(&vm_tune.huge, i);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static const struct proc_file thp_file = {
+	.path = "/sys/kernel/mm/transparent_hugepage/enabled",
+	.show = thp_show,
+	.store = thp_store,
+};
+PROC_FILE(thp_file);

@@ -125,6 +125,15 @@ static void rwlock_take(struct rwlock *l, bool write)
 	spin_unlock_irqrestore(&l->lock, flags);
 }
 
+bool rwlock_try_read(struct rwlock *l)
+{
+	unsigned long flags = spin_lock_irqsave(&l->lock);
+	bool taken = take_at_once(l, false);
+
+	spin_unlock_irqrestore(&l->lock, flags);
+	return taken;
+}
+
 void rwlock_read(struct rwlock *l)
 {
 	rwlock_take(l, false);

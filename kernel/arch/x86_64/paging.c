@@ -78,6 +78,8 @@ static uint64_t bits_of(unsigned prot)
 		e |= PTE_PCD | PTE_PWT;
 	if (prot & PT_GLOBAL)
 		e |= PTE_G;
+	if (prot & PT_DIRTY)
+		e |= PTE_D;
 	return e;
 }
 
@@ -176,13 +178,16 @@ static struct pt_slot *slot_of(pte_t *e)
 	return (struct pt_slot *)(uintptr_t)e;
 }
 
-struct pt_slot *pt_slot(struct pgtable *pt, uintptr_t va)
+struct pt_slot *pt_slot(struct pgtable *pt, uintptr_t va, size_t size)
 {
+	unsigned level = size == PAGE_SIZE ? 0 : 1;
 	pte_t *t = (pte_t *)pt, *e;
 
 #pragma GCC unroll 4
 	for (unsigned l = TOP; l > 0; l--) {
 		e = &t[index_of(va, l)];
+		if (l == level)
+			return slot_of(e);
 		if (unlikely(!*e) && !table_make(e))
 			return NULL;
 		if (unlikely(is_leaf(*e, l)))
@@ -197,12 +202,13 @@ bool pt_slot_empty(const struct pt_slot *slot)
 	return slot->entry == 0;
 }
 
-bool pt_slot_fill(struct pt_slot *slot, uint64_t pa, unsigned prot)
+bool pt_slot_fill(struct pt_slot *slot, uint64_t pa, size_t size, unsigned prot)
 {
-	uint64_t none = 0;
+	uint64_t none = 0, bits = bits_of(prot);
 
-	return atomic_compare_exchange_strong(
-	    &slot->entry, &none, pa | bits_of(prot));
+	if (size > PAGE_SIZE)
+		bits |= PTE_PS;
+	return atomic_compare_exchange_strong(&slot->entry, &none, pa | bits);
 }
 
 int pt_map(
@@ -237,6 +243,24 @@ size_t pt_unmap(struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *cached)
 	old = atomic_exchange(e, 0);
 	*pa = old & PTE_ADDR;
 	/* A processor sets A before it remembers an entry: SDM 4.10.2.3. */
+	*cached = (old & PTE_P) && (old & PTE_A);
+	return level_size(level);
+}
+
+/* A processor that has not set D yet does so, atomically, before it writes,
+ * and faults when the entry is not present by then. */
+size_t pt_unmap_clean(
+    struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *cached)
+{
+	unsigned level;
+	pte_t *e = leaf_find(pt, va, &level);
+	uint64_t old = e ? *e : 0;
+
+	do {
+		if (!old || (old & PTE_D))
+			return 0;
+	} while (!atomic_compare_exchange_weak(e, &old, 0));
+	*pa = old & PTE_ADDR;
 	*cached = (old & PTE_P) && (old & PTE_A);
 	return level_size(level);
 }
@@ -279,6 +303,35 @@ uintptr_t pt_unmap_range(
 				take(e, va, PAGE_SIZE, b);
 	}
 	return MIN(va, end);
+}
+
+int pt_move(struct pgtable *pt, uintptr_t from, uintptr_t to, bool *cached)
+{
+	unsigned level;
+	pte_t *src = leaf_find(pt, from, &level), *dst;
+	uint64_t old;
+
+	*cached = false;
+	if (!src)
+		return -ENOENT;
+	assert(level == 0);
+	dst = entry_make(pt, to, 0);
+	if (!dst)
+		return -ENOMEM;
+	old = atomic_exchange(src, 0);
+	*cached = (old & PTE_P) && (old & PTE_A);
+	atomic_store(dst, old);
+	return 0;
+}
+
+int pt_split(struct pgtable *pt, uintptr_t va)
+{
+	unsigned level;
+	pte_t *e = leaf_find(pt, va, &level);
+
+	if (!e || level == 0)
+		return 0;
+	return leaf_split(e) ? -ENOMEM : 1;
 }
 
 /*

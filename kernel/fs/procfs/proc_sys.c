@@ -65,6 +65,7 @@ static int meminfo_show(struct proc_out *o)
 	mem_line(o, "Balloon:", s.balloon);
 	mem_line(o, "CommitLimit:", s.total / 2);
 	mem_line(o, "Committed_AS:", s.anon);
+	mem_line(o, "AnonHugePages:", s.anon_huge);
 	proc_printf(o, "HugePages_Total:       0\nHugePages_Free:        0\n"
 		       "HugePages_Rsvd:        0\nHugePages_Surp:        0\n"
 		       "Hugepagesize:       2048 kB\n");
@@ -201,8 +202,6 @@ PROC_CONST(nr_open, "sys/fs/nr_open", "1048576");
 PROC_CONST(pipe_max, "sys/fs/pipe-max-size", "1048576");
 PROC_CONST(somaxconn, "sys/net/core/somaxconn", "4096");
 
-PROC_CONST(thp, "/sys/kernel/mm/transparent_hugepage/enabled",
-    "always [madvise] never");
 PROC_CONST(thp_defrag, "/sys/kernel/mm/transparent_hugepage/defrag",
     "always defer defer+madvise [madvise] never");
 PROC_CONST(

@@ -201,8 +201,7 @@ static void round_of_threads(void)
 {
 	for (int i = 0; i < NTHREAD; i++) {
 		workers[i].seed += 7919 * (i + 1);
-		pthread_create(
-		    &workers[i].thread, NULL, run, &workers[i]);
+		pthread_create(&workers[i].thread, NULL, run, &workers[i]);
 	}
 	for (int i = 0; i < NTHREAD; i++)
 		pthread_join(workers[i].thread, NULL);

@@ -280,19 +280,62 @@ static void test_prune_takes_empty_tables(void **state)
 
 static void test_slots(void **state)
 {
-	struct pt_slot *slot = pt_slot(pt, VA + PAGE_SIZE);
+	struct pt_slot *slot = pt_slot(pt, VA + PAGE_SIZE, PAGE_SIZE);
 
 	assert_non_null(slot);
 	assert_true(absent(VA + PAGE_SIZE));
 	assert_true(pt_slot_empty(slot));
-	assert_true(pt_slot_fill(slot, PA, PT_WRITE));
+	assert_true(pt_slot_fill(slot, PA, PAGE_SIZE, PT_WRITE));
 	expect(VA + PAGE_SIZE, PA, PAGE_SIZE, PT_WRITE);
-	assert_false(pt_slot_fill(slot, PA + PAGE_SIZE, 0));
-	assert_false(pt_slot_empty(pt_slot(pt, VA + PAGE_SIZE)));
+	assert_false(pt_slot_fill(slot, PA + PAGE_SIZE, PAGE_SIZE, 0));
+	assert_false(pt_slot_empty(pt_slot(pt, VA + PAGE_SIZE, PAGE_SIZE)));
 	expect(VA + PAGE_SIZE, PA, PAGE_SIZE, PT_WRITE);
 	/* that of a large page is not empty */
 	pt_map(pt, VA + SIZE, PA, SIZE, 0);
-	assert_false(pt_slot_empty(pt_slot(pt, VA + SIZE + 5 * PAGE_SIZE)));
+	assert_false(
+	    pt_slot_empty(pt_slot(pt, VA + SIZE + 5 * PAGE_SIZE, PAGE_SIZE)));
+}
+
+static void test_large_slots(void **state)
+{
+	struct pt_slot *slot = pt_slot(pt, VA + PAGE_SIZE, SIZE);
+
+	assert_true(pt_slot_empty(slot));
+	assert_true(pt_slot_fill(slot, PA, SIZE, PT_WRITE));
+	expect(VA + 7 * PAGE_SIZE, PA, SIZE, PT_WRITE);
+	assert_int_equal(pt_split(pt, VA + SIZE), 0);
+	fake_mm_fail_nth(1);
+	assert_int_equal(pt_split(pt, VA + 9 * PAGE_SIZE), -ENOMEM);
+	fake_mm_fail_nth(0);
+	expect(VA, PA, SIZE, PT_WRITE);
+	assert_int_equal(pt_split(pt, VA + 9 * PAGE_SIZE), 1);
+	assert_int_equal(pt_split(pt, VA + 9 * PAGE_SIZE), 0);
+	expect(VA + 7 * PAGE_SIZE, PA + 7 * PAGE_SIZE, PAGE_SIZE, PT_WRITE);
+	/* the table of small pages stays in the way */
+	assert_false(pt_slot_empty(pt_slot(pt, VA, SIZE)));
+	assert_false(pt_slot_fill(pt_slot(pt, VA, SIZE), PA, SIZE, 0));
+}
+
+static void test_move(void **state)
+{
+	bool accessed, dirty, cached;
+	unsigned level;
+
+	pt_map(pt, VA, PA, PAGE_SIZE, PT_WRITE);
+	atomic_fetch_or(leaf_find(pt, VA, &level), PTE_A | PTE_D);
+	assert_int_equal(pt_move(pt, VA, VA + 3 * SIZE, &cached), 0);
+	assert_true(cached);
+	assert_true(absent(VA));
+	expect(VA + 3 * SIZE, PA, PAGE_SIZE, PT_WRITE);
+	assert_true(
+	    pt_lookup(pt, VA + 3 * SIZE, NULL, NULL, NULL, &accessed, &dirty));
+	assert_true(accessed && dirty);
+	assert_int_equal(pt_move(pt, VA, VA + SIZE, &cached), -ENOENT);
+	fake_mm_fail_nth(1);
+	assert_int_equal(
+	    pt_move(pt, VA + 3 * SIZE, VA + 4 * SIZE, &cached), -ENOMEM);
+	fake_mm_fail_nth(0);
+	expect(VA + 3 * SIZE, PA, PAGE_SIZE, PT_WRITE);
 }
 
 static void test_slots_without_memory(void **state)
@@ -302,10 +345,10 @@ static void test_slots_without_memory(void **state)
 	/* one table more is there each time */
 	for (long n = 1; n <= 3; n++) {
 		fake_mm_fail_nth(MIN(n, 2));
-		assert_null(pt_slot(pt, VA));
+		assert_null(pt_slot(pt, VA, PAGE_SIZE));
 	}
 	fake_mm_fail_nth(0);
-	assert_non_null(pt_slot(pt, VA));
+	assert_non_null(pt_slot(pt, VA, PAGE_SIZE));
 	assert_int_equal(pgtable_bytes() - before, 3 * PAGE_SIZE);
 }
 
@@ -447,6 +490,8 @@ int main(void)
 		CASE(test_next),
 		CASE(test_clean),
 		CASE(test_slots),
+		CASE(test_large_slots),
+		CASE(test_move),
 		CASE(test_slots_without_memory),
 		CASE(test_unmap_range),
 		CASE(test_unmap_says_cached),

@@ -14,6 +14,8 @@ struct fake_page {
 	struct fake_page *next;
 	void *va;
 	unsigned refs, order;
+	char *run; /* the block it is a part of */
+	size_t run_len;
 };
 
 #define BUCKETS 4096
@@ -111,6 +113,14 @@ void *page_alloc(unsigned order, unsigned flags)
 	return p;
 }
 
+static bool run_is_gone(const struct fake_page *fp)
+{
+	for (size_t i = 0; i < fp->run_len; i++)
+		if (*page_slot(fp->run + i * PAGE_SIZE))
+			return false;
+	return true;
+}
+
 /* Drops a reference; frees the page with the last one. */
 static void page_drop(void *p, unsigned order, bool must_be_last)
 {
@@ -128,6 +138,8 @@ static void page_drop(void *p, unsigned order, bool must_be_last)
 		return;
 	}
 	*pp = fp->next;
+	if (fp->run)
+		p = run_is_gone(fp) ? fp->run : NULL;
 	pthread_mutex_unlock(&pages_lock);
 	free(fp);
 	put(p);
@@ -150,6 +162,36 @@ void page_get(void *p)
 		abort();
 	(*page_slot(p))->refs++;
 	pthread_mutex_unlock(&pages_lock);
+}
+
+/* One block of the host's: it stays until all of its pages are put. */
+void *page_alloc_run(unsigned order, unsigned flags)
+{
+	size_t n = 1ul << order;
+	char *p = get(PAGE_SIZE << order, PAGE_SIZE << order);
+
+	if (!p)
+		return NULL;
+	if (flags & PAGE_ZERO)
+		memset(p, 0, PAGE_SIZE << order);
+	pthread_mutex_lock(&pages_lock);
+	for (size_t i = 0; i < n; i++) {
+		struct fake_page *fp = malloc(sizeof(*fp));
+
+		*fp = (struct fake_page){ .va = p + i * PAGE_SIZE,
+			.refs = 1,
+			.run = p,
+			.run_len = n };
+		*page_slot(fp->va) = fp;
+	}
+	pthread_mutex_unlock(&pages_lock);
+	return p;
+}
+
+void page_put_run(void *p, unsigned order)
+{
+	for (size_t i = 0; i < 1ul << order; i++)
+		page_put((char *)p + i * PAGE_SIZE);
 }
 
 unsigned page_refs(const void *p)
@@ -289,9 +331,11 @@ void mm_account_file(int64_t delta)
 	atomic_fetch_add(&file_bytes, delta);
 }
 
+struct shrinker *fake_shrinker;
+
 void shrinker_register(struct shrinker *s)
 {
-	(void)s;
+	fake_shrinker = s;
 }
 
 void shrinker_unregister(struct shrinker *s)

@@ -18,4 +18,8 @@ long fake_mm_live(void);
 /* Bytes that mm_account_file() has been told about. */
 int64_t fake_mm_file_bytes(void);
 
+/* The last that was registered. */
+struct shrinker;
+extern struct shrinker *fake_shrinker;
+
 #endif /* FAKE_MM_H */

@@ -223,6 +223,14 @@ void rwlock_read(struct rwlock *l)
 	sleeping_held++;
 }
 
+bool rwlock_try_read(struct rwlock *l)
+{
+	if (l->readers < 0)
+		return false;
+	rwlock_read(l);
+	return true;
+}
+
 void rwlock_write(struct rwlock *l)
 {
 	must(l->readers == 0);

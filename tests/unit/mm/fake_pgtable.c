@@ -13,8 +13,10 @@ struct entry {
 	struct pgtable *pt;
 	uintptr_t va;
 	uint64_t pa;
+	size_t size;
 	unsigned prot;
 	bool stale; /* unmapped, not flushed */
+	bool clean; /* not written since it was made so */
 };
 
 struct pgtable {
@@ -38,7 +40,10 @@ static struct entry *find(struct pgtable *pt, uintptr_t va)
 {
 	struct entry *e = *slot_of(pt, va & ~(PAGE_SIZE - 1));
 
-	return e && !e->stale ? e : NULL;
+	if (e && !e->stale)
+		return e;
+	e = *slot_of(pt, va & ~(PAGE_SIZE_2M - 1));
+	return e && !e->stale && e->size == PAGE_SIZE_2M ? e : NULL;
 }
 
 static unsigned count(bool stale)
@@ -101,23 +106,32 @@ struct pgtable *pgtable_kernel(void)
 	return &kernel_pt;
 }
 
-int pt_map(
+static void make(
     struct pgtable *pt, uintptr_t va, uint64_t pa, size_t size, unsigned prot)
 {
 	struct entry **p = slot_of(pt, va);
 
-	if (size != PAGE_SIZE || va % PAGE_SIZE || pa % PAGE_SIZE)
+	if (va % size || pa % size)
 		abort();
-	if (fail_nth > 0 && --fail_nth == 0)
-		return -ENOMEM;
 	if (!*p) {
 		*p = calloc(1, sizeof(**p));
 		(*p)->pt = pt;
 		(*p)->va = va;
 	}
 	(*p)->pa = pa;
-	(*p)->prot = prot;
-	(*p)->stale = false;
+	(*p)->size = size;
+	(*p)->prot = prot & ~PT_DIRTY;
+	(*p)->stale = (*p)->clean = false;
+}
+
+int pt_map(
+    struct pgtable *pt, uintptr_t va, uint64_t pa, size_t size, unsigned prot)
+{
+	if (size != PAGE_SIZE)
+		abort();
+	if (fail_nth > 0 && --fail_nth == 0)
+		return -ENOMEM;
+	make(pt, va, pa, size, prot);
 	return 0;
 }
 
@@ -130,58 +144,126 @@ size_t pt_unmap(struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *cached)
 	*pa = e->pa;
 	*cached = true;
 	e->stale = true;
-	return PAGE_SIZE;
+	return e->size;
+}
+
+size_t pt_unmap_clean(
+    struct pgtable *pt, uintptr_t va, uint64_t *pa, bool *cached)
+{
+	struct entry *e = find(pt, va);
+
+	return e && e->clean ? pt_unmap(pt, va, pa, cached) : 0;
 }
 
 struct pt_slot {
 	struct pgtable *pt;
 	uintptr_t va;
+	size_t size;
 };
 
 /* One thread at a time. */
-struct pt_slot *pt_slot(struct pgtable *pt, uintptr_t va)
+struct pt_slot *pt_slot(struct pgtable *pt, uintptr_t va, size_t size)
 {
 	static struct pt_slot slot;
 
 	if (fail_nth > 0 && --fail_nth == 0)
 		return NULL;
-	slot = (struct pt_slot){ pt, va };
+	slot = (struct pt_slot){ pt, va & ~(size - 1), size };
 	return &slot;
 }
 
 bool pt_slot_empty(const struct pt_slot *slot)
 {
-	return !find(slot->pt, slot->va);
+	uintptr_t end = slot->va + slot->size;
+
+	return pt_next(slot->pt, slot->va, end) == end;
 }
 
-bool pt_slot_fill(struct pt_slot *slot, uint64_t pa, unsigned prot)
+bool pt_slot_fill(struct pt_slot *slot, uint64_t pa, size_t size, unsigned prot)
 {
-	return pt_slot_empty(slot) &&
-	       pt_map(slot->pt, slot->va, pa, PAGE_SIZE, prot) == 0;
+	if (!pt_slot_empty(slot) || size != slot->size)
+		return false;
+	make(slot->pt, slot->va, pa, size, prot);
+	return true;
+}
+
+int pt_split(struct pgtable *pt, uintptr_t va)
+{
+	struct entry *e = find(pt, va);
+	struct entry old;
+
+	if (!e || e->size == PAGE_SIZE)
+		return 0;
+	if (fail_nth > 0 && --fail_nth == 0)
+		return -ENOMEM;
+	old = *e;
+	for (size_t off = 0; off < old.size; off += PAGE_SIZE) {
+		make(pt, old.va + off, old.pa + off, PAGE_SIZE, old.prot);
+		find(pt, old.va + off)->clean = old.clean;
+	}
+	return 1;
+}
+
+int pt_move(struct pgtable *pt, uintptr_t from, uintptr_t to, bool *cached)
+{
+	struct entry *e = find(pt, from);
+	bool clean = e && e->clean;
+	uint64_t pa;
+
+	*cached = false;
+	if (!e)
+		return -ENOENT;
+	if (pt_map(pt, to, e->pa, PAGE_SIZE, e->prot))
+		return -ENOMEM;
+	(void)pt_unmap(pt, from, &pa, cached);
+	find(pt, to)->clean = clean;
+	return 0;
+}
+
+void pt_clean(
+    struct pgtable *pt, uintptr_t va, size_t len, bool accessed, bool dirty)
+{
+	uintptr_t end = va + len;
+
+	(void)accessed;
+	while (dirty && (va = pt_next(pt, va, end)) < end) {
+		find(pt, va)->clean = true;
+		va += PAGE_SIZE;
+	}
+}
+
+/* What the processor does at a write. */
+void fake_pt_written(struct pgtable *pt, uintptr_t va)
+{
+	find(pt, va)->clean = false;
 }
 
 uintptr_t pt_unmap_range(
     struct pgtable *pt, uintptr_t va, uintptr_t end, struct pt_batch *b)
 {
 	bool cached;
+	size_t size;
 
 	while (b->n < b->max && (va = pt_next(pt, va, end)) < end) {
-		(void)pt_unmap(pt, va, &b->pa[b->n++], &cached);
+		size = pt_unmap(pt, va, &b->pa[b->n], &cached);
+		if (size > PAGE_SIZE && (va % size || va + size > end))
+			abort(); /* not cut */
+		b->pa[b->n++] |= size > PAGE_SIZE ? PT_GONE_2M : 0;
 		b->first = va < b->first ? va : b->first;
-		va += PAGE_SIZE;
+		va += size;
 		b->last = va > b->last ? va : b->last;
 	}
-	return va;
+	return va < end ? va : end;
 }
 
 int pt_protect(struct pgtable *pt, uintptr_t va, size_t size, unsigned prot)
 {
 	struct entry *e = find(pt, va);
 
-	if (size != PAGE_SIZE)
-		abort();
 	if (!e)
 		return -ENOENT;
+	if (size != e->size)
+		abort();
 	e->prot = prot;
 	return 0;
 }
@@ -196,13 +278,13 @@ bool pt_lookup(struct pgtable *pt, uintptr_t va, uint64_t *pa, size_t *size,
 	if (pa)
 		*pa = e->pa;
 	if (size)
-		*size = PAGE_SIZE;
+		*size = e->size;
 	if (prot)
 		*prot = e->prot;
 	if (accessed)
 		*accessed = true;
 	if (dirty)
-		*dirty = true;
+		*dirty = !e->clean;
 	return true;
 }
 
@@ -212,9 +294,9 @@ uintptr_t pt_next(struct pgtable *pt, uintptr_t va, uintptr_t end)
 
 	for (unsigned i = 0; i < NBUCKET; i++)
 		for (struct entry *e = table[i]; e; e = e->next)
-			if (e->pt == pt && !e->stale && e->va >= va &&
+			if (e->pt == pt && !e->stale && e->va + e->size > va &&
 			    e->va < best)
-				best = e->va;
+				best = e->va > va ? e->va : va;
 	return best;
 }
 

@@ -1,7 +1,7 @@
 #ifndef FAKE_PGTABLE_H
 #define FAKE_PGTABLE_H
 
-/* kern/arch.h's page tables for host tests: 4 KiB entries in a hash.  A page
+/* kern/arch.h's page tables for host tests: entries in a hash.  A page
  * that is freed while a translation may be cached aborts: pt_unmap() and a
  * narrowing pt_protect() make an entry stale until pt_flush(). */
 
@@ -14,5 +14,9 @@ unsigned fake_pt_entries(void);
 void fake_pt_fail_nth(long n);
 /* Translations that a cpu may still hold for pages that are unmapped. */
 unsigned fake_pt_stale(void);
+
+/* The processor has written there: not clean any more. */
+struct pgtable;
+void fake_pt_written(struct pgtable *, uintptr_t va);
 
 #endif /* FAKE_PGTABLE_H */

@@ -295,12 +295,12 @@ static void test_advice(void **state)
 	assert_int_equal(peek(BASE), 0);
 	assert_int_equal(vm_advise(s, BASE, PG, 9999), -EINVAL);
 	assert_int_equal(vm_advise(s, BASE, PG, MADV_HUGEPAGE), 0);
-	assert_int_equal(vm_lock(s, BASE + PG, 2 * PG, true), 0);
+	assert_int_equal(vm_lock(s, BASE + PG, 2 * PG, true, true), 0);
 	assert_int_equal(s->locked, 2 * PG);
 	assert_int_equal(vm_advise(s, BASE, 4 * PG, MADV_DONTNEED), -EINVAL);
-	assert_int_equal(vm_lock(s, BASE, 4 * PG, false), 0);
+	assert_int_equal(vm_lock(s, BASE, 4 * PG, false, false), 0);
 	assert_int_equal(s->locked, 0);
-	assert_int_equal(nvma(), 2);
+	assert_int_equal(nvma(), 3);
 }
 
 /* --- random operations against a model of pages ------------------------ */

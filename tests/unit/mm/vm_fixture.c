@@ -13,6 +13,7 @@
 #include "kern/panic.h"
 #include "kern/rand.h"
 #include "kern/sched.h"
+#include "kern/shrink.h"
 #include "kernel/mm/vm_int.h"
 #include "fake_mm.h"
 #include "fake_pgtable.h"
@@ -37,6 +38,24 @@ void log_write(enum log_level level, const char *fmt, ...)
 void mm_account_anon(int64_t pages)
 {
 	anon_pages += pages;
+}
+
+uint64_t fixture_free = 1ull << 29;
+int64_t huge_pages;
+
+uint64_t page_free_bytes(void)
+{
+	return fixture_free;
+}
+
+void mm_account_huge(int64_t pages)
+{
+	huge_pages += pages;
+}
+
+size_t shrink_lazily(size_t target)
+{
+	return fake_shrinker->shrink(fake_shrinker, target, true);
 }
 
 void panic(const char *fmt, ...)
@@ -118,6 +137,7 @@ int teardown(void **state)
 	vm_space_put(s);
 	assert_int_equal(fake_mm_live(), live_before);
 	assert_int_equal(anon_pages, 0);
+	assert_int_equal(huge_pages, 0);
 	assert_int_equal(fake_locks_held(), 0);
 	assert_int_equal(fake_pt_entries(), 0);
 	return 0;
@@ -136,13 +156,17 @@ static unsigned char *access_at(uintptr_t va, unsigned access, int *err)
 {
 	unsigned prot = 0;
 	uint64_t pa;
+	size_t size;
 
 	*err = 0;
 	for (int i = 0; i < 2; i++) {
-		if (pt_lookup(s->pt, va, &pa, NULL, &prot, NULL, NULL) &&
+		if (pt_lookup(s->pt, va, &pa, &size, &prot, NULL, NULL) &&
 		    !(prot & PT_NONE) &&
-		    (!(access & VM_WRITE) || (prot & PT_WRITE)))
-			return (unsigned char *)pa_to_va(pa) + va % PG;
+		    (!(access & VM_WRITE) || (prot & PT_WRITE))) {
+			if (access & VM_WRITE)
+				fake_pt_written(s->pt, va);
+			return (unsigned char *)pa_to_va(pa) + va % size;
+		}
 		if (i == 0)
 			*err = vm_fault(s, va, access);
 		if (*err)

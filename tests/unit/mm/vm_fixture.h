@@ -35,6 +35,13 @@ struct object {
 extern const struct vm_object_ops obj_ops;
 void obj_drop(struct object *o, unsigned first);
 
+/* What page_free_bytes() says; what is counted. */
+extern uint64_t fixture_free;
+extern int64_t anon_pages, huge_pages;
+
+/* As memory runs short. */
+size_t shrink_lazily(size_t target);
+
 extern struct vm_space *s;
 int setup(void **state);
 int teardown(void **state); /* nothing may be left */
