@@ -112,7 +112,7 @@ static void poll_checks_its_arguments(void **state)
 	fake_user_fault(NULL, 0);
 	for (long n = 1; n < 3; n++) {
 		fake_mm_fail_nth(n);
-		assert_int_equal(sys_poll(pf, 8, 0), -ENOMEM);
+		assert_int_equal(sys_poll(pf, 8, 1), -ENOMEM);
 	}
 	assert_int_equal(sys_poll(NULL, 0, 1), 0);
 }
@@ -179,10 +179,28 @@ static void select_sleeps_on_what_it_asked(void **state)
 	ex = 1;
 	ff[0].events = EPOLLPRI;
 	assert_int_equal(sys_select(1, NULL, NULL, &ex, NULL), 1);
+}
+
+static void select_may_run_out_of_memory(void **state)
+{
+	struct __kernel_old_timeval tv = { 0, 7 };
+	uint64_t in[5] = { 1 };
+
+	(void)state;
+	open_files(1);
+	for (long n = 1; n < 3; n++) {
+		fake_mm_fail_nth(n);
+		assert_int_equal(sys_select(1, in, NULL, NULL, &tv), -ENOMEM);
+	}
+	/* Sets that are too long for the stack. */
 	for (long n = 1; n < 4; n++) {
 		fake_mm_fail_nth(n);
-		assert_int_equal(sys_select(1, NULL, NULL, &ex, NULL), -ENOMEM);
+		assert_int_equal(sys_select(300, in, NULL, NULL, &tv), -ENOMEM);
 	}
+	fake_mm_fail_nth(0);
+	ff[0].events = EPOLLIN;
+	assert_int_equal(sys_select(300, in, NULL, NULL, &tv), 1);
+	assert_int_equal(in[0], 1);
 }
 
 int main(void)
@@ -195,6 +213,7 @@ int main(void)
 		FILES_TEST(ppoll_swaps_the_mask),
 		FILES_TEST(select_answers_in_bits),
 		FILES_TEST(select_sleeps_on_what_it_asked),
+		FILES_TEST(select_may_run_out_of_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

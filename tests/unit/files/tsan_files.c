@@ -24,7 +24,7 @@
 #include "kern/signal.h"
 #include "kern/vfs.h"
 #include "kernel/fs/files_int.h"
-#include "tests/unit/sched/pthread_sched.h"
+#include "pthread_sched.h"
 
 /* --- what these files use of the rest ---------------------------------- */
 
