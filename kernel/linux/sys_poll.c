@@ -19,12 +19,13 @@
 /* The answer of a file that has no poll(). */
 #define POLL_ALWAYS (EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM)
 
-#define SELECT_IN   (EPOLLRDNORM | EPOLLRDBAND | EPOLLIN | EPOLLHUP | EPOLLERR)
-#define SELECT_OUT  (EPOLLWRBAND | EPOLLWRNORM | EPOLLOUT | EPOLLERR)
-#define SELECT_EX   EPOLLPRI
+#define SELECT_IN \
+	(EPOLLRDNORM | EPOLLRDBAND | EPOLLIN | EPOLLHUP | EPOLLERR | POLLNVAL)
+#define SELECT_OUT (EPOLLWRBAND | EPOLLWRNORM | EPOLLOUT | EPOLLERR | POLLNVAL)
+#define SELECT_EX  (EPOLLPRI | POLLNVAL)
 
-#define POLL_FAST   6            /* slots that need no allocation */
-#define POLL_HEAP   (128 * 1024) /* bytes of an array from the heap */
+#define POLL_FAST  6            /* slots that need no allocation */
+#define POLL_HEAP  (128 * 1024) /* bytes of an array from the heap */
 
 /* One caller; its lock is a spinlock because event context wakes. */
 struct poll_waiter {
@@ -133,6 +134,28 @@ static void poll_slots_drop(
 	}
 }
 
+/* What (f) has now of what is wanted; always POLLNVAL. */
+static uint32_t poll_file(
+    struct file *f, uint32_t wanted, struct poll_entry *pe)
+{
+	if (file_flags(f) & O_PATH)
+		return POLLNVAL;
+	return (f->ops->poll ? f->ops->poll(f, pe) : POLL_ALWAYS) & wanted;
+}
+
+/* The same of a descriptor, before anybody waits. */
+static uint32_t poll_fd(int fd, uint32_t wanted)
+{
+	struct fd_ref ref = fd_borrow(fd);
+	uint32_t got;
+
+	if (!ref.file)
+		return POLLNVAL;
+	got = poll_file(ref.file, wanted, NULL);
+	fd_return(ref);
+	return got;
+}
+
 /* Ask all once: how many have events.  Registers with those it asks until
  * one has. */
 static int poll_ask(struct poll_slot *s, unsigned n, bool reg)
@@ -140,20 +163,11 @@ static int poll_ask(struct poll_slot *s, unsigned n, bool reg)
 	int ready = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct file *f = s[i].file;
-		uint32_t ev = POLL_ALWAYS;
-
-		if (!f)
+		if (!s[i].file)
 			continue;
-		if (f->flags & O_PATH)
-			ev = POLLNVAL;
-		else if (f->ops->poll)
-			ev = f->ops->poll(f, reg ? &s[i].pe : NULL) &
-			     (s[i].wanted | POLLNVAL);
-		else
-			ev &= s[i].wanted;
-		s[i].got = ev;
-		if (ev) {
+		s[i].got =
+		    poll_file(s[i].file, s[i].wanted, reg ? &s[i].pe : NULL);
+		if (s[i].got) {
 			ready++;
 			reg = false;
 		}
@@ -196,18 +210,57 @@ static int poll_run(struct poll_waiter *w, struct poll_slot *s, unsigned n,
 
 /* --- poll -------------------------------------------------------------- */
 
+/* Begin with poll_in(); whatever it says, end with poll_out(). */
+struct poll_call {
+	struct pollfd *user;
+	unsigned n;
+	struct pollfd *p; /* a copy; its revents are the answer */
+	struct pollfd fast[POLL_FAST];
+};
+
+static uint32_t poll_wanted(const struct pollfd *p)
+{
+	return (uint16_t)p->events | EPOLLERR | EPOLLHUP;
+}
+
+/* Copies the array and asks once: most calls need no more, and nothing is
+ * set up for a wait. */
+static int poll_in(struct poll_call *c, struct pollfd *user, unsigned n)
+{
+	int ready = 0;
+
+	c->user = user;
+	c->n = n;
+	c->p = NULL;
+	if (n > fd_limit())
+		return -EINVAL;
+	c->p = n > POLL_FAST ? poll_array(n, sizeof(*c->p)) : c->fast;
+	if (!c->p)
+		return -ENOMEM;
+	if (copy_from_user(c->p, user, n * sizeof(*c->p)))
+		return -EFAULT;
+	for (unsigned i = 0; i < n; i++) {
+		struct pollfd *p = &c->p[i];
+		uint32_t got = p->fd < 0 ? 0 : poll_fd(p->fd, poll_wanted(p));
+
+		p->revents = (short)got;
+		ready += got != 0;
+	}
+	return ready;
+}
+
 /* How many entries are answered without asking: descriptors not open. */
-static int poll_prepare(const struct pollfd *p, struct poll_slot *s, unsigned n,
-    struct poll_waiter *w)
+static int poll_prepare(
+    const struct poll_call *c, struct poll_slot *s, struct poll_waiter *w)
 {
 	int bad = 0;
 
-	for (unsigned i = 0; i < n; i++) {
-		struct file *f = p[i].fd < 0 ? NULL : fd_get(p[i].fd);
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct pollfd *p = &c->p[i];
+		struct file *f = p->fd < 0 ? NULL : fd_get(p->fd);
 
-		poll_slot_init(
-		    &s[i], w, f, (uint16_t)p[i].events | EPOLLERR | EPOLLHUP);
-		if (!f && p[i].fd >= 0) {
+		poll_slot_init(&s[i], w, f, poll_wanted(p));
+		if (!f && p->fd >= 0) {
 			s[i].got = POLLNVAL;
 			bad++;
 		}
@@ -215,77 +268,70 @@ static int poll_prepare(const struct pollfd *p, struct poll_slot *s, unsigned n,
 	return bad;
 }
 
-static int poll_answer(
-    struct pollfd *user_p, const struct poll_slot *s, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		short got = (short)s[i].got;
-
-		if (copy_to_user(&user_p[i].revents, &got, sizeof(got)))
-			return -EFAULT;
-	}
-	return 0;
-}
-
-static long poll_slots(struct pollfd *user_p, const struct pollfd *p,
-    struct poll_slot *s, unsigned n, uint64_t deadline)
+static int poll_slots(
+    struct poll_call *c, struct poll_slot *s, uint64_t deadline)
 {
 	struct poll_waiter w;
 	int r;
 
 	poll_waiter_init(&w);
-	r = poll_prepare(p, s, n, &w);
-	r = poll_run(&w, s, n, r, deadline);
-	poll_slots_drop(&w, s, n);
-	if (r >= 0 && poll_answer(user_p, s, n))
-		r = -EFAULT;
+	r = poll_prepare(c, s, &w);
+	r = poll_run(&w, s, c->n, r, deadline);
+	poll_slots_drop(&w, s, c->n);
+	for (unsigned i = 0; i < c->n; i++)
+		c->p[i].revents = (short)s[i].got;
 	return r;
 }
 
-static long poll_small(struct pollfd *user_p, unsigned n, uint64_t deadline)
+static NOINLINE int poll_slots_small(struct poll_call *c, uint64_t deadline)
 {
-	struct pollfd p[POLL_FAST];
 	struct poll_slot s[POLL_FAST];
 
-	if (copy_from_user(p, user_p, n * sizeof(*p)))
-		return -EFAULT;
-	return poll_slots(user_p, p, s, n, deadline);
+	return poll_slots(c, s, deadline);
 }
 
-static long poll_large(struct pollfd *user_p, unsigned n, uint64_t deadline)
+/* None is ready: wait for one. */
+static int poll_sleep_for(struct poll_call *c, uint64_t deadline)
 {
-	struct pollfd *p = poll_array(n, sizeof(*p));
-	struct poll_slot *s = poll_array(n, sizeof(*s));
-	long r = -ENOMEM;
+	struct poll_slot *s;
+	int r;
 
-	if (p && s)
-		r = copy_from_user(p, user_p, n * sizeof(*p));
-	if (r == 0)
-		r = poll_slots(user_p, p, s, n, deadline);
-	poll_array_free(p, n, sizeof(*p));
-	poll_array_free(s, n, sizeof(*s));
+	if (c->n <= POLL_FAST)
+		return poll_slots_small(c, deadline);
+	s = poll_array(c->n, sizeof(*s));
+	r = s ? poll_slots(c, s, deadline) : -ENOMEM;
+	poll_array_free(s, c->n, sizeof(*s));
 	return r;
 }
 
-static long do_poll(struct pollfd *user_p, unsigned n, uint64_t deadline)
+static int poll_out(struct poll_call *c, int r)
 {
-	if (n > fd_limit())
-		return -EINVAL;
-	if (n <= POLL_FAST)
-		return poll_small(user_p, n, deadline);
-	return poll_large(user_p, n, deadline);
+	for (unsigned i = 0; r >= 0 && i < c->n; i++) {
+		short *to = &c->user[i].revents;
+
+		if (copy_to_user(to, &c->p[i].revents, sizeof(*to)))
+			r = -EFAULT;
+	}
+	if (c->p != c->fast)
+		poll_array_free(c->p, c->n, sizeof(*c->p));
+	return r;
 }
 
 static uint64_t deadline_in_ms(int ms)
 {
 	if (ms < 0)
 		return TIME_NEVER;
-	return ms == 0 ? 0 : clock_mono() + (uint64_t)ms * NSEC_PER_MSEC;
+	return clock_mono() + (uint64_t)ms * NSEC_PER_MSEC;
 }
 
 long sys_poll(void *fds, unsigned n, int timeout)
 {
-	return do_poll(fds, n, deadline_in_ms(timeout));
+	struct poll_call c;
+	int r = poll_in(&c, fds, n);
+
+	if (r == 0 && timeout != 0)
+		r = poll_sleep_for(&c, deadline_in_ms(timeout));
+	return poll_out(&c, r);
 }
 
 /* --- timeouts that the call writes back -------------------------------- */
@@ -370,15 +416,19 @@ void sigmask_leave(struct sigmask *m, long result)
 long sys_ppoll(
     void *fds, unsigned n, void *user_ts, const void *mask, size_t size)
 {
+	struct poll_call c;
 	struct sigmask m;
 	uint64_t deadline;
-	long r = deadline_from_user(user_ts, &deadline);
+	int r = deadline_from_user(user_ts, &deadline);
 
 	if (r == 0)
 		r = sigmask_enter(&m, mask, size);
 	if (r)
 		return r;
-	r = do_poll(fds, n, deadline);
+	r = poll_in(&c, fds, n);
+	if (r == 0 && deadline != 0)
+		r = poll_sleep_for(&c, deadline);
+	r = poll_out(&c, r);
 	sigmask_leave(&m, r);
 	timeout_put_back(user_ts, deadline);
 	return r;
@@ -387,139 +437,188 @@ long sys_ppoll(
 /* --- select ------------------------------------------------------------ */
 
 #define SELECT_SETS 3
+#define SELECT_FAST 4 /* words of a set that need no allocation */
 
 static const uint32_t select_events[SELECT_SETS] = { SELECT_IN, SELECT_OUT,
 	SELECT_EX };
 
 struct select_call {
-	unsigned n;              /* descriptors looked at */
-	size_t bytes;            /* of a set */
+	size_t words;            /* of a set */
+	uint64_t last;           /* which bits of the last word count */
 	void *user[SELECT_SETS]; /* NULL: not given */
-	uint64_t *set[SELECT_SETS];
-	int *fd; /* of each slot */
+	uint64_t *in, *out;      /* [SELECT_SETS * words] */
+	uint64_t fast[2 * SELECT_SETS * SELECT_FAST];
+	/* Only to wait: */
 	struct poll_slot *slot;
-	unsigned nslots, room; /* used, allocated */
+	int *fd;         /* of each slot */
+	unsigned nslots; /* in use */
 };
-
-static bool select_bit(const uint64_t *set, unsigned fd)
-{
-	return set[fd / 64] >> (fd % 64) & 1;
-}
 
 static uint32_t select_wanted(const struct select_call *c, unsigned fd)
 {
 	uint32_t wanted = 0;
 
 	for (unsigned k = 0; k < SELECT_SETS; k++) {
-		if (select_bit(c->set[k], fd))
+		if (c->in[k * c->words + fd / 64] >> (fd % 64) & 1)
 			wanted |= select_events[k];
 	}
 	return wanted;
 }
 
-static int select_copy_in(struct select_call *c)
+/* The descriptors from 64 * (word) on that are in any set. */
+static uint64_t select_word(const struct select_call *c, size_t word)
 {
-	uint64_t *sets = kmalloc_array(SELECT_SETS, c->bytes + 8);
+	uint64_t any = 0;
 
-	if (!sets)
-		return -ENOMEM;
-	for (unsigned k = 0; k < SELECT_SETS; k++) {
-		c->set[k] = sets + k * (c->bytes / 8);
-		if (c->user[k] &&
-		    copy_from_user(c->set[k], c->user[k], c->bytes))
-			return -EFAULT;
-		if (c->n % 64)
-			c->set[k][c->n / 64] &= (1ull << (c->n % 64)) - 1;
-	}
-	for (unsigned fd = 0; fd < c->n; fd++)
-		c->nslots += select_wanted(c, fd) != 0;
-	c->room = c->nslots + 1;
-	return 0;
+	for (unsigned k = 0; k < SELECT_SETS; k++)
+		any |= c->in[k * c->words + word];
+	return any;
 }
 
-static int select_open(struct select_call *c, struct poll_waiter *w)
+/* Puts what (fd) has into the answer: the bits that are. */
+static int select_note(struct select_call *c, unsigned fd, uint32_t got)
 {
-	unsigned i = 0;
-
-	c->slot = poll_array(c->room, sizeof(*c->slot));
-	c->fd = poll_array(c->room, sizeof(*c->fd));
-	if (!c->slot || !c->fd)
-		return -ENOMEM;
-	for (unsigned fd = 0; fd < c->n; fd++) {
-		uint32_t wanted = select_wanted(c, fd);
-		struct file *f;
-
-		if (!wanted)
-			continue;
-		f = fd_get((int)fd);
-		if (!f) {
-			c->nslots = i;
-			return -EBADF;
-		}
-		poll_slot_init(&c->slot[i], w, f, wanted);
-		c->fd[i++] = (int)fd;
-	}
-	return 0;
-}
-
-/* Turns the sets into the answer: the bits that are on, or -EFAULT. */
-static int select_answer(struct select_call *c)
-{
+	uint64_t bit = 1ull << (fd % 64);
 	int n = 0;
 
-	for (unsigned i = 0; i < c->nslots; i++) {
-		unsigned fd = (unsigned)c->fd[i];
+	for (unsigned k = 0; got && k < SELECT_SETS; k++) {
+		size_t at = k * c->words + fd / 64;
 
-		for (unsigned k = 0; k < SELECT_SETS; k++) {
-			uint64_t *word = &c->set[k][fd / 64];
-			uint64_t bit = 1ull << (fd % 64);
-
-			if (!(*word & bit))
-				continue;
-			if (c->slot[i].got & select_events[k])
-				n++;
-			else
-				*word &= ~bit;
+		if ((got & select_events[k]) && (c->in[at] & bit)) {
+			c->out[at] |= bit;
+			n++;
 		}
-	}
-	for (unsigned k = 0; k < SELECT_SETS; k++) {
-		if (c->user[k] && copy_to_user(c->user[k], c->set[k], c->bytes))
-			return -EFAULT;
 	}
 	return n;
 }
 
+static int select_copy_in(struct select_call *c)
+{
+	size_t all = SELECT_SETS * c->words;
+
+	c->in = c->fast;
+	if (c->words > SELECT_FAST)
+		c->in = kmalloc_array(2 * all, sizeof(*c->in));
+	if (!c->in)
+		return -ENOMEM;
+	c->out = c->in + all;
+	memset(c->in, 0, 2 * all * sizeof(*c->in));
+	for (unsigned k = 0; k < SELECT_SETS && c->words > 0; k++) {
+		uint64_t *set = c->in + k * c->words;
+
+		if (c->user[k] &&
+		    copy_from_user(set, c->user[k], c->words * sizeof(*set)))
+			return -EFAULT;
+		set[c->words - 1] &= c->last;
+	}
+	return 0;
+}
+
+/* Ask each once, for most calls need no more: the bits that are on. */
+static int select_look(struct select_call *c)
+{
+	int n = 0;
+
+	for (size_t w = 0; w < c->words; w++) {
+		uint64_t any = select_word(c, w);
+
+		for (; any; any &= any - 1) {
+			unsigned fd =
+			    (unsigned)(w * 64) + (unsigned)__builtin_ctzll(any);
+			struct fd_ref ref = fd_borrow((int)fd);
+
+			if (!ref.file)
+				return -EBADF;
+			c->nslots++;
+			n += select_note(c, fd,
+			    poll_file(ref.file, select_wanted(c, fd), NULL));
+			fd_return(ref);
+		}
+	}
+	return n;
+}
+
+static int select_open(struct select_call *c, struct poll_waiter *w)
+{
+	c->nslots = 0;
+	for (size_t word = 0; word < c->words; word++) {
+		uint64_t any = select_word(c, word);
+
+		for (; any; any &= any - 1) {
+			unsigned i = c->nslots;
+			int fd = (int)(word * 64) + __builtin_ctzll(any);
+			struct file *f = fd_get(fd);
+
+			if (!f)
+				return -EBADF;
+			poll_slot_init(
+			    &c->slot[i], w, f, select_wanted(c, (unsigned)fd));
+			c->fd[i] = fd;
+			c->nslots++;
+		}
+	}
+	return 0;
+}
+
 static int select_wait(struct select_call *c, uint64_t deadline)
 {
+	unsigned room = c->nslots + 1;
 	struct poll_waiter w;
-	int r;
+	int r = -ENOMEM;
 
-	poll_waiter_init(&w);
-	r = select_open(c, &w);
-	if (r == 0)
-		r = poll_run(&w, c->slot, c->nslots, 0, deadline);
-	if (c->slot && c->fd)
+	c->slot = poll_array(room, sizeof(*c->slot));
+	c->fd = poll_array(room, sizeof(*c->fd));
+	if (c->slot && c->fd) {
+		poll_waiter_init(&w);
+		r = select_open(c, &w);
+		if (r == 0)
+			r = poll_run(&w, c->slot, c->nslots, 0, deadline);
 		poll_slots_drop(&w, c->slot, c->nslots);
+	}
+	if (r > 0) {
+		r = 0;
+		for (unsigned i = 0; i < c->nslots; i++)
+			r += select_note(c, (unsigned)c->fd[i], c->slot[i].got);
+	}
+	poll_array_free(c->slot, room, sizeof(*c->slot));
+	poll_array_free(c->fd, room, sizeof(*c->fd));
 	return r;
+}
+
+static int select_copy_out(const struct select_call *c)
+{
+	for (unsigned k = 0; k < SELECT_SETS; k++) {
+		if (c->user[k] &&
+		    copy_to_user(c->user[k], c->out + k * c->words,
+			c->words * sizeof(*c->out)))
+			return -EFAULT;
+	}
+	return 0;
 }
 
 static int do_select(int n, void *in, void *out, void *ex, uint64_t deadline)
 {
-	struct select_call c = { .user = { in, out, ex } };
+	struct select_call c;
 	int r;
 
 	if (n < 0)
 		return -EINVAL;
-	c.n = MIN((unsigned)n, FD_MAX_LIMIT);
-	c.bytes = ALIGN_UP((size_t)c.n, 64) / 8;
+	n = MIN(n, (int)FD_MAX_LIMIT);
+	c.words = ((size_t)n + 63) / 64;
+	c.last = n % 64 ? (1ull << (n % 64)) - 1 : ~0ull;
+	c.user[0] = in;
+	c.user[1] = out;
+	c.user[2] = ex;
+	c.nslots = 0;
 	r = select_copy_in(&c);
 	if (r == 0)
+		r = select_look(&c);
+	if (r == 0 && deadline != 0)
 		r = select_wait(&c, deadline);
-	if (r >= 0)
-		r = select_answer(&c);
-	kfree(c.set[0]);
-	poll_array_free(c.slot, c.room, sizeof(*c.slot));
-	poll_array_free(c.fd, c.room, sizeof(*c.fd));
+	if (r >= 0 && select_copy_out(&c))
+		r = -EFAULT;
+	if (c.in != c.fast)
+		kfree(c.in);
 	return r;
 }
 

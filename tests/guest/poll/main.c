@@ -135,6 +135,45 @@ static void selects(void)
 	SHOW(select(0, NULL, NULL, NULL, &tv));
 }
 
+/* More descriptors than fit a few words, and one that cannot be asked. */
+static void wide_selects(void)
+{
+	struct timeval tv = { 0, 0 };
+	fd_set in, out, ex;
+	int p[2], path;
+
+	pipe(p);
+	dup2(p[0], 300);
+	dup2(p[1], 700);
+	path = open("/", O_PATH);
+	FD_ZERO(&in);
+	FD_ZERO(&out);
+	FD_ZERO(&ex);
+	FD_SET(300, &in);
+	FD_SET(700, &out);
+	FD_SET(300, &ex);
+	SHOW(select(701, &in, &out, &ex, NULL));
+	printf("%d %d %d\n", FD_ISSET(300, &in), FD_ISSET(700, &out),
+	    FD_ISSET(300, &ex));
+	FD_SET(300, &in);
+	SHOW(select(701, &in, NULL, NULL, &tv));
+	write(p[1], "x", 1);
+	FD_SET(300, &in);
+	SHOW(select(301, &in, NULL, NULL, NULL));
+	SHOW(FD_ISSET(300, &in));
+	FD_ZERO(&in);
+	FD_ZERO(&ex);
+	FD_SET(path, &in);
+	FD_SET(path, &ex);
+	SHOW(select(path + 1, &in, NULL, &ex, &tv));
+	printf("%d %d\n", FD_ISSET(path, &in), FD_ISSET(path, &ex));
+	close(path);
+	close(300);
+	close(700);
+	close(p[0]);
+	close(p[1]);
+}
+
 static void signals(void)
 {
 	struct sigaction sa = { .sa_handler = on_signal,
@@ -167,6 +206,7 @@ int main(void)
 	file_is_ready();
 	many();
 	selects();
+	wide_selects();
 	signals();
 	return 0;
 }
