@@ -24,8 +24,12 @@ static int unix_msg_new(struct unix_msg **out, struct uio *u, size_t n)
 
 	if (!m)
 		return -ENOBUFS;
-	memset(m, 0, sizeof(*m));
+	/* All but the credentials, which unix_msg_attach() sets, and the
+	 * unused part of an address. */
 	list_init(&m->link);
+	m->fds = NULL;
+	m->from.len = 0;
+	m->off = 0;
 	m->len = n;
 	m->charge = sizeof(*m) + n;
 	if (n > 0 && uio_get(u, m->data, n) != (long)n) {
