@@ -65,6 +65,11 @@ static uint64_t kvm_clock_mono(void)
 	return now;
 }
 
+static const volatile struct pvclock_time *kvm_clock_area(void)
+{
+	return kvm_has_clock ? &kvm_time[0] : NULL;
+}
+
 /* The time of day when the system time was 0; the host writes it when asked. */
 static uint64_t kvm_clock_wall(void)
 {
@@ -95,6 +100,7 @@ static const struct platform kvm_platform = {
 	.cpu_init = kvm_cpu_init,
 	.clock_mono = kvm_clock_mono,
 	.clock_wall = kvm_clock_wall,
+	.clock_area = kvm_clock_area,
 	.halt = pc_halt,
 };
 PLATFORM(kvm_platform);

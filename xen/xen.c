@@ -261,6 +261,7 @@ static const struct platform xen_platform = {
 	.cpu_init = xen_cpu_init,
 	.clock_mono = xen_clock_mono,
 	.clock_wall = xen_clock_wall,
+	.clock_area = xen_clock_area,
 	.timer_set = xen_timer_set,
 	.ipi = xen_ipi,
 	.halt = halt,

@@ -96,6 +96,7 @@ void xen_ipi(unsigned cpu, unsigned vector);
 uint64_t xen_tsc_hz(void);
 uint64_t xen_clock_mono(void);
 uint64_t xen_clock_wall(void);
+const volatile struct pvclock_time *xen_clock_area(void);
 void xen_timer_set(uint64_t deadline);
 /* Time comes from the cpu's own registered area from now on. */
 void xen_clock_cpu_ready(void);

@@ -44,6 +44,13 @@ uint64_t xen_clock_mono(void)
 	return ns;
 }
 
+const volatile struct pvclock_time *xen_clock_area(void)
+{
+	const struct xen_cpu *xc = cpus[0]->xen;
+
+	return xc ? (const void *)&xc->info.time : NULL;
+}
+
 uint64_t xen_clock_wall(void)
 {
 	const struct shared_info *s = xen_shared;

@@ -20,6 +20,8 @@ enum platform_halt {
 	PLATFORM_CRASH
 };
 
+struct pvclock_time;
+
 struct platform {
 	const char *name;      /* "xen", "kvm", "pc" */
 	const char *cpuid_sig; /* 12 bytes at leaf 0x40000000 + n*0x100 */
@@ -49,6 +51,9 @@ struct platform {
 	uint64_t (*clock_mono)(void);
 	/* ns since 1970.  NULL: the RTC. */
 	uint64_t (*clock_wall)(void);
+	/* The first cpu's time, when clock_mono() is made of it: for programs
+	 * to read, as long as it says PVCLOCK_TSC_STABLE.  NULL: none. */
+	const volatile struct pvclock_time *(*clock_area)(void);
 
 	/*
 	 * One-shot event on this cpu at (deadline), mono ns; in the past means

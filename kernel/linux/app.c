@@ -5,6 +5,7 @@
 #include "signal_int.h"
 #include "table_int.h"
 #include "task_int.h"
+#include "vdso_int.h"
 
 static void app_syscall(struct trapframe *tf)
 {
@@ -45,5 +46,6 @@ void app_init(void)
 {
 	futex_init();
 	syscall_table_init();
+	vdso_init();
 	app_ops = &linux_app_ops;
 }

@@ -239,6 +239,7 @@ static void fill_info(struct exec *x, const struct proc *p)
 	i->phnum = x->plan.phnum;
 	i->interp_base = x->interp ? x->iimg.base : 0;
 	i->hwcap = r[3];
+	i->vdso = p->vdso.base;
 	i->minsigstksz = signal_stack_min();
 	i->uid = p->uid;
 	i->euid = p->euid;
@@ -338,6 +339,7 @@ static int exec_replace(
 	r = map_images(x, p->vm);
 	if (r != 0)
 		return r;
+	vdso_map(p->vm, &p->vdso);
 	fill_info(x, p);
 	r = make_stack(x, p, args, &sp);
 	if (r != 0)

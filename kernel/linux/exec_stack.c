@@ -1,5 +1,6 @@
 #include "exec_int.h"
 
+#include <asm/auxvec.h>
 #include <linux/auxvec.h>
 
 #include "kern/mm.h"
@@ -12,7 +13,7 @@
  * random bytes, then the vectors, argc at the stack pointer.
  */
 
-#define AUXV_MAX 21 /* pairs, with AT_NULL */
+#define AUXV_MAX 22 /* pairs, with AT_NULL */
 
 static const char platform_name[] = "x86_64";
 
@@ -73,6 +74,8 @@ static void put_aux(uint64_t **v, uint64_t type, uint64_t value)
 static void put_auxv(uint64_t **v, const struct exec_info *i, uintptr_t execfn,
     uintptr_t platform, uintptr_t random)
 {
+	if (i->vdso)
+		put_aux(v, AT_SYSINFO_EHDR, i->vdso);
 	put_aux(v, AT_HWCAP, i->hwcap);
 	put_aux(v, AT_PAGESZ, PAGE_SIZE);
 	put_aux(v, AT_CLKTCK, 100);

@@ -21,6 +21,7 @@
 #include "kern/platform.h"
 #include "kern/poll.h"
 #include "kern/sched.h"
+#include "vdso_int.h"
 
 struct dentry;
 struct fdtable;
@@ -106,6 +107,7 @@ struct proc {
 	struct waitq exec_wait; /* for the other threads to go */
 
 	struct vm_space *vm;
+	struct vdso_place vdso;
 	struct fdtable *files;
 	struct fs_ctx *fs;
 

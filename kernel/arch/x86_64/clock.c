@@ -10,6 +10,7 @@
 #include "kern/num.h"
 #include "kern/platform.h"
 #include "kern/sched.h"
+#include "kern/vdso.h"
 
 #include "apic.h"
 #include "arch_int.h"
@@ -35,6 +36,10 @@ static uint64_t apic_hz;
 static uint64_t apic_mul, tsc_mul; /* ticks per ns, 32.32 */
 static _Atomic uint64_t wall_offset;
 
+/* A spinlock: no sleeping where the time is set from a platform's event. */
+static struct spinlock wall_lock = SPINLOCK_INIT;
+static struct vdso_data *published; /* wall_lock */
+
 uint64_t clock_mono(void)
 {
 	if (unlikely(use_platform))
@@ -47,9 +52,38 @@ uint64_t clock_wall(void)
 	return clock_mono() + wall_offset;
 }
 
+static void publish_wall(struct vdso_data *d)
+{
+	__atomic_store_n(&d->seq, d->seq + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	WRITE_ONCE(d->wall_offset, wall_offset);
+	__atomic_store_n(&d->seq, d->seq + 1, __ATOMIC_RELEASE);
+}
+
 void clock_wall_set(uint64_t ns)
 {
+	unsigned long flags = spin_lock_irqsave(&wall_lock);
+
 	wall_offset = ns - clock_mono();
+	if (published)
+		publish_wall(published);
+	spin_unlock_irqrestore(&wall_lock, flags);
+}
+
+void clock_publish(struct vdso_data *d)
+{
+	unsigned long flags = spin_lock_irqsave(&wall_lock);
+
+	d->tsc_base = boot_info.entry_tsc;
+	d->ns_mul = tsc_ns_mul;
+	d->mono_base = platform_base;
+	if (!use_platform)
+		d->clock = VDSO_CLOCK_TSC;
+	else if (platform->clock_area && (d->pvclock = platform->clock_area()))
+		d->clock = VDSO_CLOCK_PVCLOCK;
+	publish_wall(d);
+	published = d;
+	spin_unlock_irqrestore(&wall_lock, flags);
 }
 
 void arch_timer_set(uint64_t deadline)

@@ -29,6 +29,7 @@
 #define CPU_SCRATCH      16
 #define CPU_CURRENT      24
 #define CPU_NEED_RESCHED 36
+#define CPU_ID           40
 #define CPU_ARCH         88
 
 /* struct arch_cpu */

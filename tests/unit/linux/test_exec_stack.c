@@ -44,6 +44,7 @@ static struct exec_info info = {
 	.execfn = "/bin/app",
 	.entry = 0x1111,
 	.phdr = 0x2222,
+	.vdso = 0x4444,
 	.phnum = 7,
 	.interp_base = 0x3333,
 	.hwcap = 0x4444,
@@ -103,6 +104,7 @@ static void check(unsigned nargs, unsigned nenv)
 		assert_int_equal(*v++, 0);
 	assert_int_equal(*v++, 0);
 	assert_ptr_equal(v, at(st.auxv));
+	assert_int_equal(find_aux(v, AT_SYSINFO_EHDR), 0x4444);
 	assert_int_equal(find_aux(v, AT_PHDR), 0x2222);
 	assert_int_equal(find_aux(v, AT_PHNUM), 7);
 	assert_int_equal(find_aux(v, AT_PHENT), sizeof(Elf64_Phdr));
