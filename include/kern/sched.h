@@ -85,8 +85,8 @@ struct thread {
 	_Atomic uint32_t refs;
 	void *kstack;
 	_Atomic bool exited;
-	bool no_reclaim; /* kernel/mm's: see shrink.h */
-	bool rt_queued;  /* which queue of its cpu it is on */
+	bool no_reclaim, frees_memory; /* kernel/mm's: see shrink.h */
+	bool rt_queued;                /* which queue of its cpu it is on */
 	bool yielding;
 	void (*fn)(void *);
 	void *arg;

@@ -6,9 +6,10 @@
  * back.  kernel/mm/shrink.c
  *
  * One thread, "reclaim", calls them, one after another, with no lock held:
- * softly when little is free, so that allocations need not wait, and (hard)
- * when somebody does wait.  Each is asked for its share of what is wanted, in
- * a rotation, so that the burden is not always the first one's.
+ * softly while little is free, so that allocations need not wait, and (hard)
+ * when somebody does wait and that was not enough.  Each is asked for its share
+ * of what is wanted, in a rotation, so that the burden is not always the first
+ * one's.
  *
  * Whoever waits may hold any lock, so a shrinker must only try the locks under
  * which memory is allocated: else the wait ends after RECLAIM_PATIENCE only,
@@ -54,11 +55,17 @@ void mm_reclaim_soon(size_t bytes);
 
 /*
  * Between the two the current thread's allocations do not wait for shrinkers,
- * which may need a lock that it holds; kernel data may take half of what is
- * kept back instead.  Nests: (old) is what begin returned.
+ * which may need a lock that it holds; the kernel's own data may take half of
+ * what is kept back instead.  Nests: (old) is what begin returned.
  */
 bool mm_noreclaim_begin(void) MUST_CHECK;
 void mm_noreclaim_end(bool old);
+
+/*
+ * Does the current thread work at getting memory back?  Then it never waits
+ * for the shrinkers, and half of what is kept back is for it.
+ */
+void mm_frees_memory(bool);
 
 /*
  * Nothing is left, and a process has to go: say on the console who asked and

@@ -37,7 +37,7 @@ void oom_kill_self(void)
 	bool first;
 
 	/* What is kept back is for its way out. */
-	t->thread->no_reclaim = true;
+	mm_frees_memory(true);
 	flags = spin_lock_irqsave(&p->lock);
 	first = !p->exiting;
 	proc_kill_locked(p, 0, SIGKILL);

@@ -281,13 +281,15 @@ static void *page_get_free(unsigned order, uint64_t keep)
 /* Only what is kept back is left. */
 static void *page_alloc_short(unsigned order, unsigned flags)
 {
+	const struct thread *t = thread_self();
 	void *va = NULL;
 
 	if ((flags & PAGE_ATOMIC) || !mm_may_block())
 		return page_get_free(order, 0);
-	if (thread_self()->no_reclaim)
-		return flags & PAGE_USER ? NULL
-					 : page_get_free(order, mark_min / 2);
+	if (t->frees_memory || (t->no_reclaim && !(flags & PAGE_USER)))
+		return page_get_free(order, mark_min / 2);
+	if (t->no_reclaim)
+		return NULL;
 	for (unsigned i = 0; !va && i < RECLAIM_TRIES; i++) {
 		if (!mm_reclaim(PAGE_SIZE << order))
 			break;

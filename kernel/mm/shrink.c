@@ -12,6 +12,7 @@
 
 #define SOFT_PAUSE (100 * NSEC_PER_MSEC) /* after a round that gave nothing */
 #define HARD_PAUSE NSEC_PER_MSEC         /* for the locks that were busy */
+#define PASSES     4
 #define HARD_LEAST (64 * PAGE_SIZE)
 
 /* The list; held while a shrinker runs. */
@@ -57,6 +58,11 @@ void mm_noreclaim_end(bool old)
 	thread_self()->no_reclaim = old;
 }
 
+void mm_frees_memory(bool does)
+{
+	thread_self()->frees_memory = does;
+}
+
 /* --- the shrinkers ------------------------------------------------------- */
 
 void shrinker_register(struct shrinker *s)
@@ -97,30 +103,40 @@ static size_t ask(struct shrinker *s, size_t share, bool hard)
 	return got;
 }
 
-/* Ask each for its share of what is still wanted; the next round begins with
- * the next one. */
-static size_t shrink_round(size_t target, bool hard)
+/* Ask each for its share of (target), beginning with the next one each time.
+ * The list is locked. */
+static size_t shrink_pass(size_t target, bool hard)
 {
-	size_t left = target, sum = 0;
+	size_t left = target;
+	unsigned n = nshrinkers;
 	struct shrinker *s;
-	unsigned n;
 
-	mutex_lock(&shrink_lock);
-	n = nshrinkers;
 	list_foreach (s, &shrinkers, link) {
 		size_t got;
 
 		if (left == 0)
 			break;
 		got = ask(s, (left + n - 1) / n, hard);
+		left -= MIN(left, got);
 		n--;
-		sum += MIN(got, left);
-		left -= MIN(got, left);
 	}
 	s = list_first(&shrinkers, struct shrinker, link);
 	if (s) {
 		list_del(&s->link);
 		list_add_tail(&shrinkers, &s->link);
+	}
+	return target - left;
+}
+
+/* What the shares did not give, those who had theirs are asked for again. */
+static size_t shrink_round(size_t target, bool hard)
+{
+	size_t sum = 0, got = 1;
+
+	mutex_lock(&shrink_lock);
+	for (unsigned i = 0; i < PASSES && sum < target && got; i++) {
+		got = shrink_pass(target - sum, hard);
+		sum += got;
 	}
 	mutex_unlock(&shrink_lock);
 	return sum;
@@ -145,17 +161,27 @@ static void soft_round(size_t bytes)
 	spin_unlock_irqrestore(&rc.lock, flags);
 }
 
+/* Somebody waits: softly still, if that is enough, then hard. */
+static bool press(size_t want)
+{
+	uint64_t free = page_free_bytes();
+	size_t got = shrink_round(want, false);
+
+	if (page_free_bytes() >= free + want)
+		return true;
+	got += shrink_round(want, true);
+	return got > 0 || page_free_bytes() > free;
+}
+
 static void hard_round(size_t bytes)
 {
 	size_t want = MAX(bytes, HARD_LEAST);
-	uint64_t free = page_free_bytes();
+	bool gave = press(want);
 	unsigned long flags;
-	bool gave;
 
-	gave = shrink_round(want, true) > 0 || page_free_bytes() > free;
 	if (!gave) {
 		(void)thread_sleep_until(clock_mono() + HARD_PAUSE, 0);
-		gave = shrink_round(want, true) > 0 || page_free_bytes() > free;
+		gave = press(want);
 	}
 	flags = spin_lock_irqsave(&rc.lock);
 	rc.gave = gave;
@@ -196,7 +222,7 @@ static void reclaim_step(void)
 static void reclaim_main(void *arg)
 {
 	(void)arg;
-	thread_self()->no_reclaim = true;
+	mm_frees_memory(true);
 	for (;;)
 		reclaim_step();
 }
@@ -231,12 +257,13 @@ void mm_reclaim_soon(size_t bytes)
 bool mm_reclaim(size_t bytes)
 {
 	uint64_t deadline = clock_mono() + RECLAIM_PATIENCE;
+	const struct thread *t = thread_self();
 	unsigned long flags;
 	uint32_t round;
 	int err = 0;
 	bool gave;
 
-	if (!mm_may_block() || thread_self()->no_reclaim)
+	if (!mm_may_block() || t->no_reclaim || t->frees_memory)
 		return false;
 	flags = spin_lock_irqsave(&rc.lock);
 	if (!rc.running) {

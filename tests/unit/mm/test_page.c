@@ -300,6 +300,12 @@ static void test_reserve(void **state)
 	}
 	thread_self()->no_reclaim = false;
 	assert_int_equal(n, mark_min / 2);
+	page_free(chain, 0);
+	thread_self()->frees_memory = true;
+	chain = page_alloc(0, PAGE_USER);
+	assert_non_null(chain);
+	assert_null(page_alloc(0, PAGE_USER));
+	thread_self()->frees_memory = false;
 	assert_null(page_alloc(0, 0));
 	for (; (p = page_alloc(0, PAGE_ATOMIC)) != NULL; n++) {
 		*(void **)p = chain;

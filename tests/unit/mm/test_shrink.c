@@ -9,7 +9,8 @@
 
 #include "fake_sched.h"
 
-#define N 4
+#define N   4
+#define MIB (1ul << 20)
 
 /* What a shrinker was asked for, and what it has left to give. */
 struct fake {
@@ -64,7 +65,7 @@ static size_t give(struct shrinker *s, size_t target, bool hard)
 	if (f->lies)
 		return target;
 	/* Allocating here must not wait for itself. */
-	assert_false(thread_self()->no_reclaim && mm_reclaim(1));
+	assert_false(thread_self()->frees_memory && mm_reclaim(1));
 	f->has -= n;
 	free_now += n;
 	return n;
@@ -116,6 +117,11 @@ static void test_shares(void **state)
 		fakes[i].has = i == 0 ? 1000 : 0;
 	assert_int_equal(shrink_round(400, true), 400);
 	assert_int_equal(fakes[0].has, 600);
+	assert_int_equal(fakes[0].calls, 2);
+	/* What is short of the shares then is asked for again. */
+	assert_int_equal(shrink_round(400, true), 400);
+	assert_int_equal(fakes[0].has, 200);
+	assert_true(fakes[0].calls > 3);
 	assert_true(fakes[0].hard);
 }
 
@@ -131,16 +137,19 @@ static void test_rotation(void **state)
 		assert_int_equal(fakes[i].calls, 3);
 }
 
+/* The thread's turn while the test, another thread, sleeps. */
 static void step(void *arg)
 {
-	bool old = thread_self()->no_reclaim;
+	static struct thread reclaim = { .id = 99 };
+	struct thread *asker = thread_self();
 
 	(void)arg;
-	thread_self()->no_reclaim = true;
+	cpu_self()->current = &reclaim;
+	mm_frees_memory(true);
 	fake_sleep_hook = NULL;
 	reclaim_step();
 	fake_sleep_hook = step;
-	thread_self()->no_reclaim = old;
+	cpu_self()->current = asker;
 }
 
 static void test_hard(void **state)
@@ -152,8 +161,12 @@ static void test_hard(void **state)
 	assert_true(fakes[2].hard);
 	assert_int_equal(fakes[2].has, 0);
 	assert_false(mm_reclaim(PAGE_SIZE));
-	/* Asked twice: a lock may have been busy. */
-	assert_int_equal(fakes[2].calls, 3);
+	/* Softly and hard, and again: a lock may have been busy. */
+	assert_int_equal(fakes[2].calls, 3 + 4);
+	/* What is given softly is enough. */
+	fakes[2].has = MIB;
+	assert_true(mm_reclaim(PAGE_SIZE));
+	assert_false(fakes[2].hard);
 }
 
 static void test_no_wait(void **state)
