@@ -19,7 +19,8 @@ enum boot_mem_type {
 	BOOT_MEM_RESERVED,
 	BOOT_MEM_ACPI,
 	BOOT_MEM_NVS,
-	BOOT_MEM_UNUSABLE
+	BOOT_MEM_UNUSABLE,
+	BOOT_MEM_ABSENT /* RAM that the hypervisor has not given yet */
 };
 
 struct boot_mem {

@@ -1,6 +1,7 @@
 /* Boot of the memory management, and statistics. */
 
 #include "kern/arch.h"
+#include "kern/balloon.h"
 #include "kern/mm.h"
 #include "kern/panic.h"
 #include "kern/percpu.h"
@@ -53,12 +54,14 @@ void mm_stats(struct mm_stats *st)
 	st->anon_huge = positive(atomic_load(&huge_pages)) * PAGE_SIZE_2M;
 	st->file_cache = positive(atomic_load(&file_bytes));
 	st->rest = rest_of(st);
+	st->balloon = balloon_pages() << PAGE_SHIFT;
 }
 
 void mm_init(void)
 {
 	cpu_self()->mm = &boot_mm_cpu;
 	page_init();
+	balloon_init();
 	slab_init();
 }
 

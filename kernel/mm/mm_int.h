@@ -62,6 +62,16 @@ struct page *pfn_page(uint32_t pfn);
 void page_stats(struct mm_stats *);
 uint64_t page_free_bytes(void);
 /*
+ * For balloon.c.  page_leave(): an allocated block is not memory any more;
+ * page_join(): a block that is none, or has left, is free memory from now on.
+ * page_expect(): the metadata of such a block's first page, for the caller's
+ * use.  There is none at page_max_pfn() and above.
+ */
+void page_leave(void *va, unsigned order);
+void page_join(uint32_t pfn, unsigned order);
+struct page *page_expect(uint32_t pfn);
+uint64_t page_max_pfn(void);
+/*
  * How much is kept back, by the size of memory: below (low) the reclaimer is
  * woken, up to (high) it works, and below (min) only those get pages who
  * cannot wait.  Until this is called: nothing.
@@ -77,6 +87,9 @@ void page_free_range(void *va, size_t npages);
 /* slab.c */
 void slab_init(void);
 uint64_t slab_bytes(void);
+
+/* balloon.c */
+void balloon_init(void);
 
 /* kmap.c */
 uint64_t kstack_bytes(void);

@@ -19,6 +19,7 @@
 #define LOW_PAGES   256 /* the first MiB: firmware's, and SMP start-up's */
 #define NRANGE      (BOOT_MEM_MAX + BOOT_MODULE_MAX + 4)
 #define PCP_BATCH   (NPCP / 2)
+#define ABSENT_MAX  16 /* absent memory with metadata, of what is there */
 
 /* Usable page frames, sorted; none of them is in two. */
 struct range {
@@ -451,13 +452,56 @@ void page_stats(struct mm_stats *st)
 	st->free = page_free_bytes();
 }
 
+/* --- memory that comes and goes ----------------------------------------- */
+
+void page_leave(void *va, unsigned order)
+{
+	struct page *pg = page_of(va);
+	unsigned long flags = spin_lock_irqsave(&buddy_lock);
+
+	assert(pg->type == PAGE_USED && pg->order == order);
+	pg->type = PAGE_RESERVED;
+	total_pages -= 1ul << order;
+	managed_pages -= 1ul << order;
+	spin_unlock_irqrestore(&buddy_lock, flags);
+	page_set_marks();
+}
+
+struct page *page_expect(uint32_t pfn)
+{
+	unsigned long flags = spin_lock_irqsave(&buddy_lock);
+
+	if (!chunk_is_known(pfn / CHUNK_PAGES))
+		chunk_add(pfn / CHUNK_PAGES);
+	spin_unlock_irqrestore(&buddy_lock, flags);
+	return pfn_page(pfn);
+}
+
+void page_join(uint32_t pfn, unsigned order)
+{
+	unsigned long flags;
+
+	(void)page_expect(pfn);
+	flags = spin_lock_irqsave(&buddy_lock);
+	total_pages += 1ul << order;
+	managed_pages += 1ul << order;
+	buddy_free(pfn, order);
+	spin_unlock_irqrestore(&buddy_lock, flags);
+	page_set_marks();
+}
+
+uint64_t page_max_pfn(void)
+{
+	return max_pfn;
+}
+
 /* --- what is kept back --------------------------------------------------- */
 
 void page_set_marks(void)
 {
 	mark_min = MIN(MAX(total_pages / 256, 64ul), 2048ul);
-	mark_low = 2 * mark_min;
-	mark_high = 3 * mark_min;
+	mark_low = 4 * mark_min;
+	mark_high = 6 * mark_min;
 }
 
 void page_marks(uint64_t mark[3])
@@ -546,6 +590,25 @@ static void *range_carve(uint64_t bytes)
 	return pa_to_va(best->end << PAGE_SHIFT);
 }
 
+/*
+ * Where the metadata has to end.  It is there for memory that may come, too,
+ * but not for so much that it would fill what there is.
+ */
+static uint64_t last_pfn(void)
+{
+	uint64_t end = ranges[nrange - 1].end;
+	uint64_t most = end + total_pages * ABSENT_MAX;
+
+	for (unsigned i = 0; i < boot_info.nmem; i++) {
+		const struct boot_mem *m = &boot_info.mem[i];
+
+		if (m->type == BOOT_MEM_ABSENT)
+			end =
+			    MAX(end, MIN((m->pa + m->len) >> PAGE_SHIFT, most));
+	}
+	return end;
+}
+
 void page_init(void)
 {
 	uint64_t bitmap;
@@ -553,7 +616,7 @@ void page_init(void)
 	ranges_collect();
 	if (nrange == 0)
 		panic("the loader gave no usable memory");
-	max_pfn = ALIGN_UP(ranges[nrange - 1].end, CHUNK_PAGES);
+	max_pfn = ALIGN_UP(last_pfn(), CHUNK_PAGES);
 	/* Page frame numbers are 32 bits wide in struct page. */
 	max_pfn = MIN(max_pfn, 1ull << 32);
 	range_reserve(max_pfn, UINT64_MAX);

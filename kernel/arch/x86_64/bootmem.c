@@ -17,15 +17,17 @@ static int type_rank(enum boot_mem_type t)
 	switch (t) {
 	case BOOT_MEM_RAM:
 		return 1;
-	case BOOT_MEM_ACPI:
+	case BOOT_MEM_ABSENT:
 		return 2;
-	case BOOT_MEM_NVS:
+	case BOOT_MEM_ACPI:
 		return 3;
+	case BOOT_MEM_NVS:
+		return 4;
 	case BOOT_MEM_UNUSABLE:
-		return 5;
+		return 6;
 	case BOOT_MEM_RESERVED:
 	default:
-		return 4;
+		return 5;
 	}
 }
 
@@ -53,7 +55,7 @@ static unsigned collect_edges(struct boot_info *info, uint64_t *edge)
 
 		if (add_overflow(m->pa, m->len, &end) || end > PA_LIMIT)
 			end = PA_LIMIT;
-		if (m->type == BOOT_MEM_RAM) {
+		if (m->type == BOOT_MEM_RAM || m->type == BOOT_MEM_ABSENT) {
 			start = ALIGN_UP(start, PAGE_SIZE);
 			end = ALIGN_DOWN(end, PAGE_SIZE);
 		} else {

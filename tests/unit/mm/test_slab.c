@@ -32,6 +32,16 @@ bool mm_may_block(void)
 	return true;
 }
 
+bool mm_noreclaim_begin(void)
+{
+	return false;
+}
+
+void mm_noreclaim_end(bool old)
+{
+	(void)old;
+}
+
 void mm_reclaim_soon(size_t bytes)
 {
 	(void)bytes;
