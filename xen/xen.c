@@ -130,11 +130,30 @@ static uint64_t ram_bytes(void)
 	return sum;
 }
 
+/* The end of (m), from (cut) on, is not there. */
+static void mark_absent(struct boot_mem *m, uint64_t cut)
+{
+	struct boot_info *bi = &boot_info;
+	uint64_t end = m->pa + m->len;
+	unsigned i = (unsigned)(m - bi->mem);
+
+	if (cut == m->pa) {
+		m->type = BOOT_MEM_ABSENT;
+		return;
+	}
+	m->len = cut - m->pa;
+	if (bi->nmem == BOOT_MEM_MAX)
+		return; /* it is never used */
+	memmove(m + 2, m + 1, (bi->nmem - i - 1) * sizeof(*m));
+	m[1] = (struct boot_mem){ cut, end - cut, BOOT_MEM_ABSENT };
+	bi->nmem++;
+}
+
 /*
  * When "maxmem" is above "memory" the map shows maxmem, but there is only as
  * much behind it as "memory" says (populate on demand): Xen ends a domain that
- * touches more.  So the top is left alone.  Some pages are counted that the
- * map does not show, and Xen fills in whole large pages.
+ * touches more.  So the top is left to balloon.c.  Some pages are counted that
+ * the map does not show, and Xen fills in whole large pages.
  */
 static void memory_trim(void)
 {
@@ -152,7 +171,7 @@ static void memory_trim(void)
 		cut = end - MIN(excess, top->len);
 		cut = MAX(ALIGN_DOWN(cut, LARGE_PAGE), top->pa);
 		excess -= MIN(excess, end - cut);
-		top->len = cut - top->pa;
+		mark_absent(top, cut);
 	}
 	log_info("xen: %lu of %lu MiB of memory are there",
 	    (unsigned long)(ram_bytes() >> 20), (unsigned long)(ram >> 20));
@@ -215,6 +234,7 @@ static void late_thread(void *arg)
 	(void)arg;
 	xenbus_watch();
 	xen_shutdown_init();
+	xen_balloon_init();
 }
 
 static void probe(void)
@@ -223,7 +243,8 @@ static void probe(void)
 
 	xenbus_probe();
 	if (thread_create(&t, "xenlate", late_thread, NULL, -1) != 0) {
-		log_warn("xen: no memory: no hot-plug, no xl shutdown");
+		log_warn("xen: no memory: no hot-plug, no xl shutdown, no xl "
+			 "mem-set");
 		return;
 	}
 	thread_start(t);

@@ -122,7 +122,7 @@ void evtchn_upcall(struct xen_cpu *);  /* event context */
 void evtchn_deliver(struct xen_cpu *, evtchn_port_t);
 const char *evtchn_abi_name(void);
 
-/* --- gnttab.c, xenstore.c, xenbus.c, xencons.c, shutdown.c --------------- */
+/* --- gnttab.c, xenstore.c, xenbus.c, xencons.c, shutdown.c, balloon.c ---- */
 
 int gnttab_init(void);
 void xenstore_early(void);
@@ -134,5 +134,6 @@ void xencons_putc(char);
 void xencons_init(void);
 void xencons_drain(void); /* before the domain stops: bounded wait */
 void xen_shutdown_init(void);
+void xen_balloon_init(void);
 
 #endif /* XEN_INT_H */
