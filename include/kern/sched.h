@@ -62,7 +62,9 @@ struct thread {
 	uint32_t cpu; /* whose run queue */
 	uint64_t affinity[THREAD_CPUS_WORDS];
 	int nice;                /* -20..19 */
-	int policy, rt_priority; /* SCHED_OTHER, SCHED_FIFO, SCHED_RR */
+	int policy, rt_priority; /* SCHED_OTHER, SCHED_FIFO, SCHED_RR: it runs
+				    with these; see thread_set_policy() */
+	int base_policy, base_priority; /* what was asked for */
 
 	struct vm_space *vm;   /* NULL: kernel thread */
 	struct fdtable *files; /* NULL: kernel thread */
@@ -83,6 +85,7 @@ struct thread {
 	_Atomic bool intr_sleep;  /* asleep with WAIT_INTR */
 	int wait_status;
 	_Atomic uint32_t refs;
+	int lent; /* a priority, or 0: prio.c's */
 	void *kstack;
 	_Atomic bool exited;
 	bool no_reclaim, frees_memory; /* kernel/mm's: see shrink.h */
@@ -117,6 +120,16 @@ uint64_t thread_cpu_time(const struct thread *);
 
 /* 0, or -EINVAL when no online cpu is in the set. */
 int thread_set_affinity(struct thread *, const uint64_t *mask);
+
+/*
+ * What the program asks for: SCHED_OTHER, SCHED_BATCH or SCHED_IDLE with
+ * priority 0, SCHED_FIFO or SCHED_RR with 1..99.  While a real-time thread
+ * waits for something that (t) holds, it lends (t) its priority; 0: not any
+ * more.  Takes effect at once on any cpu, running, queued or asleep.  Any
+ * context, with a reference.  kernel/sched/prio.c
+ */
+void thread_set_policy(struct thread *t, int policy, int rt_priority);
+void thread_lend_priority(struct thread *t, int rt_priority);
 
 /* Time each cpu was idle, ns: /proc/stat, /proc/uptime. */
 uint64_t cpu_idle_time(unsigned cpu);

@@ -53,8 +53,8 @@ static void view_thread(struct view *v, const struct task *t)
 	v->nivcsw = th->nivcsw;
 	memcpy(v->affinity, th->affinity, sizeof(v->affinity));
 	v->nice = th->nice;
-	v->policy = th->policy;
-	v->rt_priority = th->rt_priority;
+	v->policy = th->base_policy;
+	v->rt_priority = th->base_priority;
 }
 
 /* -ESRCH when the thread has gone. */

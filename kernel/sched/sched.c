@@ -169,6 +169,8 @@ static void resched_irq(void *arg)
 	slice_update(c->runq);
 	if (unlikely(!affinity_has(c->current, c->id)))
 		need_resched(c);
+	if (unlikely(atomic_load(&c->runq->unsorted)))
+		prio_sort(c);
 }
 
 /* (prev) may not go on here. */

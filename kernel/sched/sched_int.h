@@ -40,9 +40,10 @@ struct runq {
 	_Atomic bool busy;        /* runs a thread; any cpu reads */
 	uint64_t kicks[THREAD_CPUS_WORDS]; /* see preempt_resched() */
 
-	/* Other cpus write these two. */
+	/* Other cpus write these three. */
 	_Atomic(struct thread *) incoming ALIGNED(CACHE_LINE);
 	_Atomic uint32_t pull_for; /* a cpu that would take a thread */
+	_Atomic bool unsorted;     /* see prio.c */
 } ALIGNED(CACHE_LINE);
 
 /* Cpus online; 1 for ever on a machine of one. */
@@ -107,6 +108,9 @@ static inline void balance_serve(struct runq *rq)
 			 &rq->pull_for, memory_order_relaxed) != CPU_NONE))
 		balance_give(rq);
 }
+
+/* prio.c */
+void prio_sort(struct cpu *); /* interrupts off */
 
 /* idle.c */
 void idle_main(void *);

@@ -93,8 +93,9 @@ int thread_create(struct thread **out, const char *name, void (*fn)(void *),
 	thread_setup(t, name);
 	memcpy(t->affinity, self->affinity, sizeof(t->affinity));
 	t->nice = self->nice;
-	t->policy = self->policy;
-	t->rt_priority = self->rt_priority;
+	/* Not what others have lent to the creator. */
+	t->policy = t->base_policy = self->base_policy;
+	t->rt_priority = t->base_priority = self->base_priority;
 	t->cpu = self->cpu;
 	if (cpu >= 0) {
 		affinity_set_one(t, (unsigned)cpu);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <linux/sched.h>
+
 #include "kern/clock.h"
 #include "kern/mm.h"
 #include "kern/panic.h"
@@ -331,6 +333,75 @@ static void test_cpu_time(void **state)
 	assert_int_equal(thread_cpu_time(&t[1]), 0);
 }
 
+/* Queued on cpu 0, where t[0] runs. */
+static void queue_here(struct thread *th)
+{
+	th->affinity[0] = 1;
+	sleeps(th, 0);
+	assert_true(thread_wake(th, 0));
+	atomic_store(&cpu[0].need_resched, false);
+}
+
+/* A queued thread of the fair class becomes the most urgent, and ordinary
+ * again, without having slept. */
+static void test_lent_priority(void **state)
+{
+	(void)state;
+	thread_set_policy(&t[0], SCHED_FIFO, 5);
+	queue_here(&t[1]);
+	queue_here(&t[2]);
+	thread_lend_priority(&t[2], 7);
+	assert_int_equal(t[2].policy, SCHED_FIFO);
+	assert_int_equal(t[2].rt_priority, 7);
+	assert_int_equal(t[2].base_policy, SCHED_NORMAL);
+	assert_true(cpu[0].need_resched);
+	sched_preempt();
+	assert_ptr_equal(cpu[0].current, &t[2]);
+	thread_lend_priority(&t[2], 0);
+	assert_int_equal(t[2].policy, SCHED_NORMAL);
+	assert_int_equal(t[2].rt_priority, 0);
+	assert_true(cpu[0].need_resched);
+	sched_preempt();
+	assert_ptr_equal(cpu[0].current, &t[0]);
+	assert_int_equal(cpu[0].runq->nready, 2);
+	/* Less than it has is worth nothing; what is asked for stays. */
+	thread_lend_priority(&t[0], 3);
+	assert_int_equal(t[0].rt_priority, 5);
+	thread_set_policy(&t[0], SCHED_RR, 2);
+	assert_int_equal(t[0].policy, SCHED_FIFO);
+	assert_int_equal(t[0].rt_priority, 3);
+	thread_lend_priority(&t[0], 0);
+	assert_int_equal(t[0].policy, SCHED_RR);
+	assert_int_equal(t[0].rt_priority, 2);
+}
+
+/* Another cpu's queue is sorted there. */
+static void test_priority_from_afar(void **state)
+{
+	(void)state;
+	thread_set_policy(&t[0], SCHED_FIFO, 9);
+	thread_set_policy(&t[1], SCHED_FIFO, 5);
+	thread_set_policy(&t[2], SCHED_FIFO, 3);
+	queue_here(&t[1]);
+	queue_here(&t[2]);
+	self = &cpu[1];
+	thread_set_policy(&t[2], SCHED_FIFO, 8);
+	thread_set_policy(&t[0], SCHED_NORMAL, 0);
+	assert_int_equal(ipis[0], 2);
+	assert_false(cpu[0].need_resched);
+	self = &cpu[0];
+	resched(NULL);
+	assert_true(cpu[0].need_resched);
+	sched_preempt();
+	assert_ptr_equal(cpu[0].current, &t[2]);
+	t[2].state = THREAD_SLEEPING;
+	sched_preempt();
+	assert_ptr_equal(cpu[0].current, &t[1]);
+	t[1].state = THREAD_SLEEPING;
+	sched_preempt();
+	assert_ptr_equal(cpu[0].current, &t[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +415,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 		    test_kick_by_switch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cpu_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_lent_priority, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_priority_from_afar, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_woken_before_switch, setup, teardown),
 		cmocka_unit_test_setup_teardown(
