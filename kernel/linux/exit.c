@@ -67,6 +67,7 @@ void task_exit(int code)
 	struct proc *p = t->proc;
 
 	futex_exit_robust(t);
+	futex_exit_pi(t);
 	if (t->clear_child_tid && user_store32(t->clear_child_tid, 0) == 0)
 		futex_wake_word(t->clear_child_tid, 1);
 	if (p->leader == t && !p->exiting)

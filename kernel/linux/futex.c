@@ -73,11 +73,28 @@ void futex_withdraw(struct futex_bucket *b)
 	atomic_store_explicit(&b->nwait, n - 1, memory_order_relaxed);
 }
 
+/* The most urgent first, in order of arrival. */
+static void insert(struct futex_bucket *b, struct futex_waiter *w)
+{
+	struct list *at = &b->waiters;
+	struct futex_waiter *pos;
+
+	atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
+	if (unlikely(w->thread->rt_priority)) {
+		list_foreach (pos, &b->waiters, link) {
+			at = &pos->link;
+			if (pos->thread->rt_priority < w->thread->rt_priority)
+				break;
+			at = &b->waiters;
+		}
+	}
+	list_add_tail(at, &w->link);
+}
+
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w)
 {
 	w->thread = thread_self();
-	atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
-	list_add_tail(&b->waiters, &w->link);
+	insert(b, w);
 }
 
 static void unqueue(struct futex_bucket *b, struct futex_waiter *w)
@@ -95,21 +112,39 @@ void futex_take(struct futex_chain *c, struct futex_waiter *w)
 	c->last = &w->next;
 }
 
-/* Take up to (n) waiters of (key) whose bits meet (bitset). */
-static unsigned take_waiters(struct futex_bucket *b,
-    const struct futex_key *key, unsigned n, uint32_t bitset,
-    struct futex_chain *c)
+void futex_move(
+    struct futex_waiter *w, struct futex_bucket *b, const struct futex_key *key)
+{
+	unqueue(w->bucket, w);
+	futex_announce(b);
+	w->key = *key;
+	insert(b, w);
+}
+
+static bool waits_for_lock(const struct futex_waiter *w)
+{
+	return w->bitset == 0 || w->requeue;
+}
+
+/* Take up to (n) waiters of (key) whose bits meet (bitset).  Their number, or
+ * -EINVAL when one waits for a lock. */
+static int take_waiters(struct futex_bucket *b, const struct futex_key *key,
+    unsigned n, uint32_t bitset, struct futex_chain *c)
 {
 	struct futex_waiter *w, *next;
-	unsigned taken = 0;
+	int taken = 0;
 
 	if (n == 0)
 		return 0;
 	list_foreach_safe (w, next, &b->waiters, link) {
-		if (!futex_key_equal(&w->key, key) || !(w->bitset & bitset))
+		if (!futex_key_equal(&w->key, key))
+			continue;
+		if (unlikely(waits_for_lock(w)))
+			return -EINVAL;
+		if (!(w->bitset & bitset))
 			continue;
 		futex_take(c, w);
-		if (++taken == n)
+		if ((unsigned)++taken == n)
 			break;
 	}
 	return taken;
@@ -170,6 +205,8 @@ int futex_sleep(
 			return 0;
 	} while (r == 0); /* a stray wake-up */
 	unqueue(b, w);
+	if (unlikely(w->owner))
+		futex_pi_leave(w);
 	spin_unlock(&b->lock);
 	return r;
 }
@@ -230,7 +267,7 @@ static int wait_setup(uint32_t *user, uint32_t val, struct futex_bucket *b,
 	}
 }
 
-static int wait_here(
+int futex_wait_queued(
     uint32_t *user, uint32_t val, struct futex_waiter *w, uint64_t deadline)
 {
 	struct futex_bucket *b = futex_bucket(&w->key);
@@ -249,7 +286,7 @@ static NOINLINE int spin_then_wait(
 	if (t->spin && spin(user, val, MIN(begin + t->spin, deadline)))
 		r = -EAGAIN;
 	else
-		r = wait_here(user, val, w, deadline);
+		r = futex_wait_queued(user, val, w, deadline);
 	spin_adapt(t, clock_mono() - begin);
 	return r;
 }
@@ -282,10 +319,12 @@ long futex_wait(uint32_t *user, bool shared, uint32_t val, uint64_t deadline,
 	if (unlikely(r != 0))
 		return r;
 	w.bitset = bitset;
+	w.requeue = false;
+	w.owner = NULL;
 	if (sched_may_spin())
 		r = spin_then_wait(user, val, &w, deadline);
 	else
-		r = wait_here(user, val, &w, deadline);
+		r = futex_wait_queued(user, val, &w, deadline);
 	if (unlikely(r == -EINTR))
 		return wait_interrupted(user, shared, val, deadline, bitset);
 	return r;
@@ -306,7 +345,6 @@ long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
 	struct futex_chain chain;
 	struct futex_bucket *b;
 	struct futex_key key;
-	unsigned woken;
 	int r;
 
 	if (bitset == 0)
@@ -320,11 +358,11 @@ long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
 	futex_chain_init(&chain);
 	preempt_disable();
 	spin_lock(&b->lock);
-	woken = take_waiters(b, &key, n, bitset, &chain);
+	r = take_waiters(b, &key, n, bitset, &chain);
 	spin_unlock(&b->lock);
 	futex_wake_chain(&chain);
 	preempt_enable();
-	return (long)woken;
+	return r;
 }
 
 /* Of a thread that goes: as Linux, only who waits by the shared key. */
@@ -353,7 +391,7 @@ static void unlock_both(struct futex_bucket *x, struct futex_bucket *y)
 		spin_unlock(&y->lock);
 }
 
-static void unlock_both_and_wake(
+void futex_unlock_both_and_wake(
     struct futex_bucket *x, struct futex_bucket *y, struct futex_chain *c)
 {
 	preempt_disable();
@@ -362,49 +400,60 @@ static void unlock_both_and_wake(
 	preempt_enable();
 }
 
-static void move(
-    struct futex_waiter *w, struct futex_bucket *b, const struct futex_key *key)
-{
-	unqueue(w->bucket, w);
-	futex_announce(b);
-	w->key = *key;
-	w->bucket = b;
-	list_add_tail(&b->waiters, &w->link);
-}
-
-static unsigned move_locked(struct futex_bucket *from,
-    const struct futex_key *key, struct futex_bucket *to,
-    const struct futex_key *to_key, unsigned n)
-{
-	struct futex_waiter *w, *next;
-	unsigned moved = 0;
-
-	/* What is moved within one bucket comes by again, with another key. */
-	list_foreach_safe (w, next, &from->waiters, link) {
-		if (moved == n)
-			break;
-		if (!futex_key_equal(&w->key, key) || w->bitset == 0)
-			continue;
-		move(w, to, to_key);
-		moved++;
-	}
-	return moved;
-}
-
-/* With both locked: 0, or -EAGAIN, or -EFAULT with both unlocked. */
-static int compare_locked(uint32_t *user, const uint32_t *cmp,
-    struct futex_bucket *b, struct futex_bucket *b2)
+int futex_lock_both(uint32_t *user, const uint32_t *cmp, struct futex_bucket *x,
+    struct futex_bucket *y)
 {
 	uint32_t now;
 	int r;
 
-	if (!cmp)
+	for (;;) {
+		lock_both(x, y);
+		r = cmp ? user_load32_nofault(user, &now) : 0;
+		if (r == 0 && (!cmp || now == *cmp))
+			return 0;
+		unlock_both(x, y);
+		if (r == 0)
+			return -EAGAIN;
+		r = user_load32(user, &now);
+		if (r != 0)
+			return r;
+	}
+}
+
+/* Those that are there already count as moved: so they do on Linux. */
+static int move_waiters(struct futex_bucket *from, const struct futex_key *key,
+    struct futex_bucket *to, const struct futex_key *to_key, unsigned n)
+{
+	bool stay = futex_key_equal(key, to_key);
+	struct futex_waiter *w, *next;
+	int moved = 0;
+
+	if (n == 0)
 		return 0;
-	r = user_load32_nofault(user, &now);
-	if (r == 0 && now == *cmp)
-		return 0;
-	unlock_both(b, b2);
-	return r == 0 ? -EAGAIN : -EFAULT;
+	/* What is moved within one bucket comes by again, with another key. */
+	list_foreach_safe (w, next, &from->waiters, link) {
+		if (!futex_key_equal(&w->key, key))
+			continue;
+		if (waits_for_lock(w))
+			return -EINVAL;
+		if (!stay)
+			futex_move(w, to, to_key);
+		if ((unsigned)++moved == n)
+			break;
+	}
+	return moved;
+}
+
+static int requeue_locked(struct futex_bucket *b, const struct futex_key *key,
+    struct futex_bucket *b2, const struct futex_key *key2, unsigned nwake,
+    unsigned nmove, struct futex_chain *c)
+{
+	int moved = 0,
+	    woken = take_waiters(b, key, nwake, FUTEX_BITSET_MATCH_ANY, c);
+
+	if (woken >= 0)
+		moved = move_waiters(b, key, b2, key2, nmove);
+	return woken < 0 ? woken : moved < 0 ? moved : woken + moved;
 }
 
 long futex_requeue(uint32_t *from, uint32_t *to, bool shared, unsigned nwake,
@@ -413,8 +462,6 @@ long futex_requeue(uint32_t *from, uint32_t *to, bool shared, unsigned nwake,
 	struct futex_bucket *b, *b2;
 	struct futex_key key, key2;
 	struct futex_chain chain;
-	unsigned done;
-	uint32_t dummy;
 	int r;
 
 	if (nwake > INT32_MAX || nmove > INT32_MAX)
@@ -426,23 +473,13 @@ long futex_requeue(uint32_t *from, uint32_t *to, bool shared, unsigned nwake,
 		return r;
 	b = futex_bucket(&key);
 	b2 = futex_bucket(&key2);
+	r = futex_lock_both(from, cmp, b, b2);
+	if (r != 0)
+		return r;
 	futex_chain_init(&chain);
-	for (;;) {
-		lock_both(b, b2);
-		r = compare_locked(from, cmp, b, b2);
-		if (r == 0)
-			break;
-		if (r != -EFAULT)
-			return r;
-		r = user_load32(from, &dummy);
-		if (r != 0)
-			return r;
-	}
-	done = take_waiters(b, &key, nwake, FUTEX_BITSET_MATCH_ANY, &chain);
-	if (!futex_key_equal(&key, &key2))
-		done += move_locked(b, &key, b2, &key2, nmove);
-	unlock_both_and_wake(b, b2, &chain);
-	return (long)done;
+	r = requeue_locked(b, &key, b2, &key2, nwake, nmove, &chain);
+	futex_unlock_both_and_wake(b, b2, &chain);
+	return r;
 }
 
 int futex_op_apply(uint32_t op, uint32_t old, uint32_t *new)
@@ -521,9 +558,8 @@ long futex_wake_op(uint32_t *user, uint32_t *user2, bool shared, unsigned n,
 	struct futex_bucket *b, *b2;
 	struct futex_key key, key2;
 	struct futex_chain chain;
-	unsigned woken;
 	uint32_t old;
-	int r;
+	int r, r2;
 
 	r = futex_key(user, shared, &key);
 	if (r == 0)
@@ -538,10 +574,12 @@ long futex_wake_op(uint32_t *user, uint32_t *user2, bool shared, unsigned n,
 	b2 = futex_bucket(&key2);
 	futex_chain_init(&chain);
 	lock_both(b, b2);
-	woken = take_waiters(b, &key, n, FUTEX_BITSET_MATCH_ANY, &chain);
-	if (futex_op_test(op, old))
-		woken +=
+	r = take_waiters(b, &key, n, FUTEX_BITSET_MATCH_ANY, &chain);
+	if (r >= 0 && futex_op_test(op, old)) {
+		r2 =
 		    take_waiters(b2, &key2, n2, FUTEX_BITSET_MATCH_ANY, &chain);
-	unlock_both_and_wake(b, b2, &chain);
-	return (long)woken;
+		r = r2 < 0 ? r2 : r + r2;
+	}
+	futex_unlock_both_and_wake(b, b2, &chain);
+	return r;
 }

@@ -31,7 +31,15 @@ struct futex_waiter {
 	struct futex_waiter *next; /* in a struct futex_chain */
 	struct futex_key key;
 	uint32_t bitset; /* 0: waits for a lock of futex_pi.c */
+	bool requeue;    /* waits to be moved to the lock (target) */
 	struct thread *thread;
+
+	/* Of who waits for a lock; the first two are futex_pi.c's lock's. */
+	struct task *owner; /* whom it lends its priority */
+	struct list owned;  /* on owner->pi_waiters */
+	uint32_t *user;
+	int result; /* 0: has the lock; 1: must look again; -errno */
+	struct futex_key target;
 };
 
 struct futex_bucket {
@@ -78,6 +86,9 @@ void futex_withdraw(struct futex_bucket *b);
 /* After futex_announce(); w->key and w->bitset are set. */
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w);
 void futex_take(struct futex_chain *c, struct futex_waiter *w);
+/* To another queue, whose bucket (b) is locked as well. */
+void futex_move(struct futex_waiter *w, struct futex_bucket *b,
+    const struct futex_key *key);
 
 void futex_wake_chain(struct futex_chain *c);
 
@@ -87,6 +98,18 @@ void futex_wake_chain(struct futex_chain *c);
  */
 int futex_sleep(
     struct futex_bucket *b, struct futex_waiter *w, uint64_t deadline);
+
+/* Queue (w), whose key and bitset are set, and sleep if the word is (val): as
+ * futex_sleep(), -EAGAIN, -EFAULT. */
+int futex_wait_queued(
+    uint32_t *user, uint32_t val, struct futex_waiter *w, uint64_t deadline);
+
+/* Lock both with (*user) equal to (*cmp), if that is not NULL: 0, -EAGAIN,
+ * -EFAULT. */
+int futex_lock_both(uint32_t *user, const uint32_t *cmp, struct futex_bucket *x,
+    struct futex_bucket *y);
+void futex_unlock_both_and_wake(
+    struct futex_bucket *x, struct futex_bucket *y, struct futex_chain *c);
 
 /* deadline is monotonic. */
 long futex_wait(uint32_t *user, bool shared, uint32_t val, uint64_t deadline,
@@ -106,7 +129,33 @@ int futex_op_test(uint32_t op, uint32_t old);
 long futex_lock_pi(
     uint32_t *user, bool shared, uint64_t deadline, bool try_only);
 long futex_unlock_pi(uint32_t *user, bool shared);
-/* The owner died with the word in his list: pass it on.  0 or -EFAULT. */
-int futex_pi_owner_died(uint32_t *user);
+/* futex_requeue_pi.c */
+long futex_wait_requeue_pi(uint32_t *user, bool shared, uint32_t val,
+    uint64_t deadline, uint32_t *user2);
+long futex_cmp_requeue_pi(uint32_t *from, uint32_t *to, bool shared,
+    unsigned nwake, unsigned nmove, uint32_t cmp);
+
+/* --- futex_pi.c; the bucket is locked, so that preemption is off ---------- */
+
+/* The one to get the lock next, other than (except); NULL: none. */
+struct futex_waiter *futex_pi_top(struct futex_bucket *b,
+    const struct futex_key *key, const struct futex_waiter *except);
+/* Whose id it is; NULL: nobody's, or no program's thread. */
+struct task *futex_pi_owner(uint32_t tid);
+/* (w) begins to wait for (owner), as (other) does, if that is not NULL.
+ * 0, -ESRCH: he has gone; -EINVAL: (other) waits for somebody else;
+ * -EDEADLK: he waits for (w)'s thread. */
+int futex_pi_attach(struct futex_waiter *w, struct task *owner,
+    const struct futex_waiter *other);
+void futex_pi_leave(struct futex_waiter *w);
+/* Everybody that waits for (key) waits for (owner) from now on. */
+void futex_pi_adopt(
+    struct futex_bucket *b, const struct futex_key *key, struct task *owner);
+
+/* With preemption off this does not page in: -EFAULT.  1: it has changed. */
+int futex_swap_nofault(uint32_t *user, uint32_t old, uint32_t new);
+/* No lock is held.  (r), but for -EFAULT bring the word's page in for writing:
+ * 1, or -EFAULT again. */
+int futex_touch(uint32_t *user, int r);
 
 #endif /* LINUX_FUTEX_INT_H */

@@ -17,10 +17,6 @@ static void release_word(uint32_t *user, bool pi, bool pending)
 		futex_wake_word(user, 1);
 		return;
 	}
-	if (pi) {
-		(void)futex_pi_owner_died(user);
-		return;
-	}
 	for (;;) {
 		if ((now & FUTEX_TID_MASK) != self)
 			return;
@@ -31,7 +27,8 @@ static void release_word(uint32_t *user, bool pi, bool pending)
 			break;
 		now = seen;
 	}
-	if (now & FUTEX_WAITERS)
+	/* futex_exit_pi() hands the other kind over. */
+	if ((now & FUTEX_WAITERS) && !pi)
 		futex_wake_word(user, 1);
 }
 

@@ -25,7 +25,8 @@ static int get_deadline(
 }
 
 static long wait_op(int cmd, uint32_t *user, bool shared, bool wall,
-    uint32_t val, const struct __kernel_timespec *timeout, uint32_t bitset)
+    uint32_t val, const struct __kernel_timespec *timeout, uint32_t *user2,
+    uint32_t bitset)
 {
 	uint64_t deadline;
 	int r;
@@ -38,6 +39,9 @@ static long wait_op(int cmd, uint32_t *user, bool shared, bool wall,
 		bitset = FUTEX_BITSET_MATCH_ANY;
 	if (cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET)
 		return futex_wait(user, shared, val, deadline, bitset);
+	if (cmd == FUTEX_WAIT_REQUEUE_PI)
+		return futex_wait_requeue_pi(
+		    user, shared, val, deadline, user2);
 	return futex_lock_pi(user, shared, deadline, false);
 }
 
@@ -51,14 +55,16 @@ static NOINLINE long other_op(uint32_t *user, int op, uint32_t val,
 	int cmd = op & FUTEX_CMD_MASK;
 
 	if (wall && cmd != FUTEX_WAIT && cmd != FUTEX_WAIT_BITSET &&
-	    cmd != FUTEX_LOCK_PI2)
+	    cmd != FUTEX_LOCK_PI2 && cmd != FUTEX_WAIT_REQUEUE_PI)
 		return -ENOSYS;
 	switch (cmd) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
 	case FUTEX_LOCK_PI:
 	case FUTEX_LOCK_PI2:
-		return wait_op(cmd, user, shared, wall, val, timeout, val3);
+	case FUTEX_WAIT_REQUEUE_PI:
+		return wait_op(
+		    cmd, user, shared, wall, val, timeout, user2, val3);
 	case FUTEX_WAKE:
 		return futex_wake(user, shared, val, FUTEX_BITSET_MATCH_ANY);
 	case FUTEX_WAKE_BITSET:
@@ -67,6 +73,9 @@ static NOINLINE long other_op(uint32_t *user, int op, uint32_t val,
 		return futex_requeue(user, user2, shared, val, val2, NULL);
 	case FUTEX_CMP_REQUEUE:
 		return futex_requeue(user, user2, shared, val, val2, &val3);
+	case FUTEX_CMP_REQUEUE_PI:
+		return futex_cmp_requeue_pi(
+		    user, user2, shared, val, val2, val3);
 	case FUTEX_WAKE_OP:
 		return futex_wake_op(user, user2, shared, val, val2, val3);
 	case FUTEX_TRYLOCK_PI:

@@ -121,8 +121,8 @@ static long set_policy(int tid, int policy, int priority)
 	t = find_thread(tid);
 	if (!t)
 		return -ESRCH;
-	t->rt_priority = priority;
-	t->policy = policy & ~SCHED_RESET_ON_FORK;
+	thread_set_policy(t, policy & ~SCHED_RESET_ON_FORK, priority);
+	futex_pi_priority_set(t);
 	thread_put(t);
 	return 0;
 }
@@ -159,7 +159,7 @@ long sys_sched_getscheduler(int tid)
 	t = find_thread(tid);
 	if (!t)
 		return -ESRCH;
-	policy = t->policy;
+	policy = t->base_policy;
 	thread_put(t);
 	return policy;
 }
@@ -185,7 +185,7 @@ long sys_sched_getparam(int tid, struct sched_param_user *user)
 	t = find_thread(tid);
 	if (!t)
 		return -ESRCH;
-	p.priority = t->rt_priority;
+	p.priority = t->base_priority;
 	thread_put(t);
 	return copy_to_user(user, &p, sizeof(p));
 }
@@ -226,9 +226,9 @@ long sys_sched_getattr(
 		return -ESRCH;
 	memset(&a, 0, sizeof(a));
 	a.size = (uint32_t)MIN(size, sizeof(a));
-	a.sched_policy = (uint32_t)t->policy;
+	a.sched_policy = (uint32_t)t->base_policy;
 	a.sched_nice = t->nice;
-	a.sched_priority = (uint32_t)t->rt_priority;
+	a.sched_priority = (uint32_t)t->base_priority;
 	thread_put(t);
 	return copy_to_user(user, &a, a.size);
 }

@@ -70,6 +70,7 @@ static struct task *task_alloc(struct proc *p, void (*entry)(struct task *))
 	t->timer_slack = 50 * NSEC_PER_USEC;
 	sigqueue_init(&t->pending);
 	list_init(&t->link);
+	list_init(&t->pi_waiters);
 	return t;
 }
 

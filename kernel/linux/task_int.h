@@ -26,6 +26,7 @@
 struct dentry;
 struct fdtable;
 struct fs_ctx;
+struct futex_waiter;
 struct itimers; /* sys_itimer.c */
 struct vm_space;
 
@@ -74,6 +75,10 @@ struct task {
 	uint32_t *clear_child_tid; /* the program's */
 	uint32_t *set_child_tid;
 	uintptr_t robust_list;
+	struct list pi_waiters; /* of the locks it has: see futex_pi.c */
+	struct futex_waiter *pi_blocked;
+	int pi_lent;
+	bool pi_gone;
 	uint32_t spin; /* futex_wait(): how long to look first, ns */
 	int pdeath_signal;
 	uint64_t trapno, trap_error, trap_addr; /* of the last fault */
@@ -200,6 +205,9 @@ void oom_kill_self(void);
 
 /* The current thread goes: mark what it held. */
 void futex_exit_robust(struct task *);
+void futex_exit_pi(struct task *);
+/* The priority of a thread that may wait for a lock has been set. */
+void futex_pi_priority_set(struct thread *);
 /* Wake (n) waiters of a word, for a thread that goes. */
 void futex_wake_word(uint32_t *user, unsigned n);
 

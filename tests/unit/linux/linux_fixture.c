@@ -45,6 +45,7 @@ void fixture_reset(void)
 		t->thread = &threads[i];
 		t->proc = p;
 		queue_init(&t->pending);
+		list_init(&t->pi_waiters);
 		list_add_tail(&p->tasks, &t->link);
 	}
 	fixture_fault_at = accesses = 0;
@@ -78,6 +79,13 @@ struct thread *thread_find(uint32_t id)
 	struct task *t = proc_task(&fixture_proc, id);
 
 	return t ? t->thread : NULL;
+}
+
+void thread_lend_priority(struct thread *t, int priority)
+{
+	t->lent = priority;
+	t->rt_priority =
+	    priority > t->base_priority ? priority : t->base_priority;
 }
 
 void proc_kill_locked(struct proc *p, int code, int sig)

@@ -19,7 +19,7 @@
 	((uint32_t)(op) << 28 | (uint32_t)(cmp) << 24 | \
 	    ((uint32_t)(oparg)&0xfff) << 12 | ((uint32_t)(cmparg)&0xfff))
 
-static uint32_t word, word2;
+static uint32_t word, word2, lock_a, lock_b;
 
 /* What happens while the thread under test sleeps. */
 static long result;
@@ -34,7 +34,7 @@ static int setup(void **state)
 	(void)state;
 	fixture_reset();
 	futex_init();
-	word = word2 = 0;
+	word = word2 = lock_a = lock_b = 0;
 	result = -1;
 	fake_sleep_hook = NULL;
 	fake_may_spin = false;
@@ -233,7 +233,7 @@ static void gather(uint32_t *at)
 	assert_int_equal(futex_key(at, false, &key), 0);
 	b = futex_bucket(&key);
 	for (int i = 0; i < 5; i++) {
-		crowd[i].key = key;
+		crowd[i] = (struct futex_waiter){ .key = key };
 		crowd[i].bitset = 1u << i;
 		futex_announce(b);
 		futex_enqueue(b, &crowd[i]);
@@ -268,7 +268,7 @@ static void test_requeue_to_itself(void **state)
 {
 	(void)state;
 	gather(&word);
-	assert_int_equal(futex_requeue(&word, &word, false, 1, 4, NULL), 1);
+	assert_int_equal(futex_requeue(&word, &word, false, 1, 3, NULL), 4);
 	assert_int_equal(futex_wake(&word, false, 9, ANY), 4);
 }
 
@@ -371,7 +371,7 @@ static void owner_dies(void *arg)
 
 	(void)arg;
 	fixture_become(1);
-	assert_int_equal(futex_pi_owner_died(&word), 0);
+	futex_exit_pi(&fixture_task[1]);
 	cpu_self()->current = me;
 }
 
@@ -382,6 +382,190 @@ static void test_pi_owner_dies(void **state)
 	fake_sleep_hook = owner_dies;
 	assert_int_equal(futex_lock_pi(&word, false, TIME_NEVER, false), 0);
 	assert_int_equal(word, 101 | FUTEX_OWNER_DIED);
+	/* He cannot be waited for any more. */
+	word = 102;
+	assert_int_equal(
+	    futex_lock_pi(&word, false, TIME_NEVER, false), -ESRCH);
+}
+
+/* --- priority inheritance: 101 waits for 102, and so on ------------------- */
+
+static void set_priority(unsigned i, int priority)
+{
+	struct thread *t = fixture_task[i].thread;
+
+	t->base_priority = t->rt_priority = priority;
+}
+
+static int priority(unsigned i)
+{
+	return fixture_task[i].thread->rt_priority;
+}
+
+/* While thread 1 sleeps for lock_b of thread 2. */
+static void middle_sleeps(void *arg)
+{
+	(void)arg;
+	assert_int_equal(priority(2), 20);
+	/* The other way round is a deadlock, and changes nothing. */
+	fixture_become(2);
+	assert_int_equal(
+	    futex_lock_pi(&lock_a, false, TIME_NEVER, false), -EDEADLK);
+	fake_sleep_hook = NULL;
+	fixture_become(0);
+	assert_int_equal(
+	    futex_lock_pi(&lock_a, false, fake_clock_now() + 5, false),
+	    -ETIMEDOUT);
+	/* It lent while it waited, through thread 1, and no longer. */
+	assert_int_equal(priority(1), 20);
+	assert_int_equal(priority(2), 20);
+	assert_int_equal(result, 30);
+	fixture_become(2);
+	assert_int_equal(futex_unlock_pi(&lock_b, false), 0);
+	assert_int_equal(priority(2), 10);
+	fixture_become(1);
+}
+
+static void note_priority(void)
+{
+	result = priority(2);
+}
+
+static void clock_hook(struct timer *t)
+{
+	(void)t;
+	note_priority();
+}
+
+static void test_inheritance(void **state)
+{
+	struct timer probe;
+
+	(void)state;
+	set_priority(0, 30);
+	set_priority(1, 20);
+	set_priority(2, 10);
+	lock_a = 102;
+	lock_b = 103;
+	timer_init(&probe, clock_hook);
+	timer_set(&probe, fake_clock_now() + 3);
+	fixture_become(1);
+	fake_sleep_hook = middle_sleeps;
+	assert_int_equal(futex_lock_pi(&lock_b, false, TIME_NEVER, false), 0);
+	assert_int_equal(lock_b, 102);
+	assert_int_equal(priority(1), 20);
+}
+
+/* Waiters put in line by hand: the most urgent gets the lock, and has then
+ * what the others lend. */
+static struct futex_waiter line[3];
+
+static void stand_in_line(uint32_t *at)
+{
+	struct futex_bucket *b;
+
+	for (unsigned i = 0; i < 3; i++) {
+		line[i] = (struct futex_waiter){ .user = at };
+		fixture_become(i);
+		line[i].thread = thread_self();
+		assert_int_equal(futex_key(at, false, &line[i].key), 0);
+		b = futex_bucket(&line[i].key);
+		futex_announce(b);
+		assert_int_equal(
+		    futex_pi_attach(&line[i], &fixture_task[3], NULL), 0);
+		futex_enqueue(b, &line[i]);
+	}
+	*at = 104 | FUTEX_WAITERS;
+}
+
+static void test_most_urgent_first(void **state)
+{
+	(void)state;
+	set_priority(0, 0);
+	set_priority(1, 5);
+	set_priority(2, 7);
+	stand_in_line(&word);
+	assert_int_equal(priority(3), 7);
+	/* A plain wake does not touch who waits for a lock. */
+	assert_int_equal(futex_wake(&word, false, 1, ANY), -EINVAL);
+	fixture_become(3);
+	assert_int_equal(futex_unlock_pi(&word, false), 0);
+	assert_int_equal(priority(3), 0);
+	assert_int_equal(word, 103 | FUTEX_WAITERS);
+	fixture_become(2);
+	/* The least of the rest becomes the most urgent meanwhile. */
+	set_priority(0, 9);
+	futex_pi_priority_set(fixture_task[0].thread);
+	assert_int_equal(priority(2), 9);
+	assert_int_equal(futex_unlock_pi(&word, false), 0);
+	assert_int_equal(priority(2), 7);
+	assert_int_equal(word, 101 | FUTEX_WAITERS);
+	fixture_become(0);
+	assert_int_equal(futex_unlock_pi(&word, false), 0);
+	assert_int_equal(word, 102);
+	assert_int_equal(priority(0), 9);
+}
+
+/* --- condition variables with a lock that inherits ------------------------ */
+
+static void requeue_free(void *arg)
+{
+	(void)arg;
+	assert_int_equal(futex_wake(&word, false, 1, ANY), -EINVAL);
+	assert_int_equal(
+	    futex_requeue(&word, &word2, false, 0, 1, NULL), -EINVAL);
+	assert_int_equal(
+	    futex_cmp_requeue_pi(&word, &word2, false, 2, 1, 0), -EINVAL);
+	assert_int_equal(
+	    futex_cmp_requeue_pi(&word, &word2, false, 1, 1, 7), -EAGAIN);
+	assert_int_equal(
+	    futex_cmp_requeue_pi(&word, &lock_a, false, 1, 1, 0), -EINVAL);
+	result = futex_cmp_requeue_pi(&word, &word2, false, 1, 9, 0);
+}
+
+static void requeue_owned(void *arg)
+{
+	struct thread *me = thread_self();
+
+	word2 = 102;
+	requeue_free(arg);
+	assert_int_equal(word2, 102 | FUTEX_WAITERS);
+	fixture_become(1);
+	assert_int_equal(futex_unlock_pi(&word2, false), 0);
+	cpu_self()->current = me;
+}
+
+static void requeue_and_leave(void *arg)
+{
+	word2 = 102;
+	requeue_free(arg);
+}
+
+static void test_requeue_pi(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    futex_wait_requeue_pi(&word, false, 0, TIME_NEVER, &word), -EINVAL);
+	assert_int_equal(
+	    futex_wait_requeue_pi(&word, false, 1, TIME_NEVER, &word2),
+	    -EAGAIN);
+	fake_sleep_hook = requeue_free;
+	assert_int_equal(
+	    futex_wait_requeue_pi(&word, false, 0, TIME_NEVER, &word2), 0);
+	assert_int_equal(result, 1);
+	assert_int_equal(word2, 101);
+	fake_sleep_hook = requeue_owned;
+	assert_int_equal(
+	    futex_wait_requeue_pi(&word, false, 0, TIME_NEVER, &word2), 0);
+	assert_int_equal(result, 1);
+	assert_int_equal(word2, 101);
+	set_priority(0, 12);
+	fake_sleep_hook = requeue_and_leave;
+	assert_int_equal(futex_wait_requeue_pi(
+			     &word, false, 0, fake_clock_now() + 5, &word2),
+	    -ETIMEDOUT);
+	assert_int_equal(priority(1), 0);
+	assert_int_equal(futex_wake(&word2, false, 9, ANY), 0);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -405,6 +589,9 @@ int main(void)
 		TEST(test_pi),
 		TEST(test_pi_timeout),
 		TEST(test_pi_owner_dies),
+		TEST(test_inheritance),
+		TEST(test_most_urgent_first),
+		TEST(test_requeue_pi),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
