@@ -22,6 +22,8 @@ struct boot_params {
 	bool dhcp, verbose, bootchart, help;
 	const char *env[64]; /* "K=V" */
 	unsigned nenv;
+	const char *allow_wx[8]; /* absolute paths */
+	unsigned nallow_wx;
 	char *argv[PARAM_MAX_ARGS + 1]; /* the program's, NULL-terminated */
 	unsigned argc;
 };

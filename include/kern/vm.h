@@ -62,13 +62,18 @@ struct vm_space *vm_space_create(void);
 void vm_space_get(struct vm_space *);
 void vm_space_put(struct vm_space *);
 struct pgtable *vm_space_pgtable(struct vm_space *);
+/* Choose where mappings are placed: at random, or always the same.  Nothing is
+ * mapped. */
+void vm_space_place(struct vm_space *, bool randomly);
+/* May memory be writable and executable at once?  It may not, unless told. */
+void vm_space_allow_wx(struct vm_space *, bool allow);
 
 /*
  * Map [*addr, *addr + len): *addr is a hint, or exact with VM_FIXED; it is
  * page aligned, as is (len).  (obj) NULL: anonymous zeroed memory; else it
  * takes a reference.  (off) is in bytes, page aligned.  Private mappings of
  * an object are copied on write.  0, -EINVAL, -ENOMEM, -EEXIST; -EACCES for
- * write and execute together.
+ * write and execute together, unless the space allows that.
  */
 int vm_map(struct vm_space *, uintptr_t *addr, size_t len, unsigned prot,
     unsigned flags, struct vm_object *obj, uint64_t off);

@@ -128,6 +128,14 @@ static int set_ip(const char *v)
 	    boot_params.ip, &boot_params.nip, ARRAY_SIZE(boot_params.ip), v);
 }
 
+static int set_allow_wx(const char *v)
+{
+	if (*v != '/')
+		return refuse("allow-wx", v, "must be an absolute path");
+	return push(boot_params.allow_wx, &boot_params.nallow_wx,
+	    ARRAY_SIZE(boot_params.allow_wx), v);
+}
+
 static int set_env(const char *v)
 {
 	const char *eq = strchr(v, '=');
@@ -209,6 +217,8 @@ static const struct option options[] = {
 	{ "rootfs", VALUE_TEXT, set_rootfs, "=ramfs|erofs|none" },
 	{ "hostname", VALUE_TEXT, set_hostname, "=NAME" },
 	{ "console", VALUE_TEXT, set_console, "=serial|hvc|all" },
+	{ "allow-wx", VALUE_TEXT, set_allow_wx,
+	    "=PROGRAM  may have memory writable and executable (repeatable)" },
 	{ "verbose", VALUE_NONE, set_verbose, "  show the whole log" },
 	{ "bootchart", VALUE_NONE, set_bootchart,
 	    "  show how long each step of the boot took" },

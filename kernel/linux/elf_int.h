@@ -30,6 +30,7 @@ struct elf_plan {
 	uint16_t phnum;
 	bool pie;                    /* may be moved */
 	bool exec_stack;             /* PT_GNU_STACK asks for one */
+	bool wx_segment;             /* one is writable and executable */
 	char interp[ELF_INTERP_MAX]; /* "" for a static program */
 };
 

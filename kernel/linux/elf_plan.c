@@ -97,8 +97,6 @@ static int check_load(
 		return refuse(why, "segment's alignment too large");
 	if ((ph->p_vaddr ^ ph->p_offset) & (PAGE_SIZE - 1))
 		return refuse(why, "segment not aligned to a page in the file");
-	if ((ph->p_flags & PF_W) && (ph->p_flags & PF_X))
-		return refuse(why, "segment both writable and executable");
 	return 0;
 }
 
@@ -130,6 +128,7 @@ static int plan_load(const struct elf_src *src, const Elf64_Phdr *ph,
 	seg->filesz = ph->p_filesz;
 	seg->offset = ph->p_offset;
 	seg->prot = seg_prot(ph->p_flags);
+	p->wx_segment |= (ph->p_flags & PF_W) && (ph->p_flags & PF_X);
 	return 0;
 }
 

@@ -21,18 +21,15 @@
 #define PATH_MAX_   4096
 #define SCRIPT_LINE 256
 
-#define PIE_BASE    0x555555554000ul
-#define INTERP_BASE 0x7f0000000000ul
-#define RAND_BITS   28 /* pages */
-#define STACK_BITS  20
-#define BRK_BITS    13
-
 /* All of one exec, too large for a kernel stack. */
 struct exec {
 	struct file *file, *interp;
 	struct elf_plan plan, iplan;
 	struct elf_image img, iimg;
 	struct exec_info info;
+	struct exec_layout layout;
+	bool allow_wx;
+	char *exe;              /* absolute path; NULL: not known */
 	char line[SCRIPT_LINE]; /* of a script: "#!" and on */
 	char path[PATH_MAX_];
 	char *why;
@@ -107,9 +104,6 @@ static int plan_file(
 	const char *why;
 	int r = elf_plan(&src, plan, &why);
 
-	if (r == 0 && plan->exec_stack)
-		log_once(LOG_WARN, "%s asks for an executable stack: ignored",
-		    x->path);
 	return r == 0 ? 0 : fail(x, r, what, why);
 }
 
@@ -190,41 +184,58 @@ static int exec_check(struct exec *x, struct exec_args *args)
 	return r;
 }
 
-static uint64_t random_pages(unsigned bits)
+/* Which program it is decides whether it may have memory that is writable and
+ * executable. */
+static int exec_check_wx(struct exec *x)
 {
-	return (rand_u64() & ((1ul << bits) - 1)) << PAGE_SHIFT;
+	x->exe = kmalloc(PATH_MAX_);
+	if (x->exe && dentry_path(x->file->dentry, x->exe, PATH_MAX_) < 0) {
+		kfree(x->exe);
+		x->exe = NULL;
+	}
+	x->allow_wx = wx_allowed(x->exe);
+	if (x->allow_wx)
+		return 0;
+	if (x->plan.wx_segment || (x->interp && x->iplan.wx_segment))
+		return fail(x, -ENOEXEC, NULL,
+		    "segment both writable and executable (see --allow-wx)");
+	if (x->plan.exec_stack)
+		log_warn("%s asks for an executable stack: ignored, "
+			 "--allow-wx=%s gives it one",
+		    x->path, x->exe ? x->exe : x->path);
+	return 0;
 }
 
 static int map_images(struct exec *x, struct vm_space *vm)
 {
-	int r = elf_map(
-	    vm, x->file, &x->plan, PIE_BASE + random_pages(RAND_BITS), &x->img);
+	int r = elf_map(vm, x->file, &x->plan, x->layout.pie_base, &x->img);
 
 	if (r != 0)
 		return fail(x, r, NULL, "its segments cannot be mapped");
-	vm_brk_init(vm, x->img.end + random_pages(BRK_BITS));
+	vm_brk_init(vm, x->img.end + x->layout.brk_gap);
 	if (!x->interp)
 		return 0;
-	r = elf_map(vm, x->interp, &x->iplan,
-	    INTERP_BASE + random_pages(RAND_BITS), &x->iimg);
+	r = elf_map(vm, x->interp, &x->iplan, 0, &x->iimg);
 	if (r != 0)
 		return fail(x, r, x->plan.interp, "cannot be mapped");
 	return 0;
 }
 
 /*
- * Room for the stack; untouched pages cost nothing.  (*top) is its end.  What
- * is below stays free: vm places nothing within 16 GiB of the end unless it
- * is asked to, so that an overflow faults.
+ * Room for the stack; untouched pages cost nothing.  What is below stays free:
+ * vm places nothing within 18 GiB of the end unless it is asked to, so that an
+ * overflow faults.
  */
-static int map_stack(struct vm_space *vm, size_t size, uintptr_t *top)
+static int map_stack(struct exec *x, struct proc *p, size_t size)
 {
-	uintptr_t at;
+	uintptr_t at = x->layout.stack_top - size;
+	unsigned prot = VM_READ | VM_WRITE;
 
-	*top = USER_MAX - PAGE_SIZE - random_pages(STACK_BITS);
-	at = *top - size;
-	return vm_map(
-	    vm, &at, size, VM_READ | VM_WRITE, VM_FIXED | VM_STACK, NULL, 0);
+	if (x->plan.exec_stack && x->allow_wx) {
+		prot |= VM_EXEC;
+		wx_note(p, "stack");
+	}
+	return vm_map(p->vm, &at, size, prot, VM_FIXED | VM_STACK, NULL, 0);
 }
 
 static void fill_info(struct exec *x, const struct proc *p)
@@ -268,12 +279,12 @@ static int make_stack(
 	uint64_t size = MIN(p->rlim[RLIMIT_STACK].rlim_cur, 1ul << 30);
 	size_t n = exec_stack_size(args, &x->info);
 	struct exec_stack st;
-	uintptr_t top;
+	uintptr_t top = x->layout.stack_top;
 	uint8_t *buf;
 	int r;
 
 	size = ALIGN_UP(MAX(size, n + 128 * 1024), PAGE_SIZE);
-	r = map_stack(p->vm, size, &top);
+	r = map_stack(x, p, size);
 	if (r != 0)
 		return r;
 	buf = vmalloc(n);
@@ -293,16 +304,14 @@ static void reset_process(struct exec *x, struct proc *p)
 {
 	struct task *t = task_self();
 	const char *base = strrchr(x->path, '/');
-	char *exe = kmalloc(PATH_MAX_);
 
-	if (exe && dentry_path(x->file->dentry, exe, PATH_MAX_) < 0) {
-		kfree(exe);
-		exe = NULL;
-	}
 	base = base ? base + 1 : x->path;
 	mutex_lock(&p->exec_lock);
 	kfree(p->exe);
-	p->exe = exe;
+	p->exe = x->exe;
+	x->exe = NULL;
+	p->allow_wx = x->allow_wx;
+	p->wx_used = false;
 	snprintf(p->comm, sizeof(p->comm), "%s", base);
 	mutex_unlock(&p->exec_lock);
 	snprintf(t->thread->name, sizeof(t->thread->name), "%s", base);
@@ -336,6 +345,9 @@ static int exec_replace(
 	if (r != 0)
 		return fail(x, r, NULL, "the old program cannot be unmapped");
 	reset_process(x, p);
+	exec_layout_choose(p->personality, &x->layout);
+	vm_space_place(p->vm, x->layout.random);
+	vm_space_allow_wx(p->vm, x->allow_wx);
 	r = map_images(x, p->vm);
 	if (r != 0)
 		return r;
@@ -365,11 +377,14 @@ int exec_load(const char *path, struct exec_args *args, struct trapframe *tf,
 	snprintf(x->path, sizeof(x->path), "%s", path);
 	r = exec_check(x, args);
 	if (r == 0)
+		r = exec_check_wx(x);
+	if (r == 0)
 		r = exec_replace(x, args, tf, gone);
 	if (x->interp)
 		file_put(x->interp);
 	if (x->file)
 		file_put(x->file);
+	kfree(x->exe);
 	vfree(x);
 	return r;
 }

@@ -3,8 +3,8 @@
 
 /*
  * Starting a program.  exec.c (the steps), exec_args.c (collecting argv and
- * envp), exec_stack.c (pure: the initial stack), boot_env.c (the first
- * program's environment).
+ * envp), exec_layout.c (where things go), exec_stack.c (pure: the initial
+ * stack), boot_env.c (the first program's environment).
  */
 
 #include <stdbool.h>
@@ -59,6 +59,14 @@ size_t exec_stack_size(const struct exec_args *, const struct exec_info *);
  */
 void exec_stack_build(const struct exec_args *, const struct exec_info *,
     uintptr_t top, void *buf, size_t n, struct exec_stack *out);
+
+/* exec_layout.c */
+struct exec_layout {
+	bool random;
+	uintptr_t pie_base, stack_top;
+	size_t brk_gap; /* from the program's end to the break */
+};
+void exec_layout_choose(uint32_t personality, struct exec_layout *);
 
 /* boot_env.c: the environment of the first program.  0 or -ENOMEM. */
 int boot_env(struct exec_args *);

@@ -2,7 +2,6 @@
 
 #include "kern/errno.h"
 #include "kern/file.h"
-#include "kern/log.h"
 #include "kern/num.h"
 #include "kern/vfs.h"
 #include "kern/vm.h"
@@ -21,17 +20,13 @@ static unsigned prot_of(int prot)
 	       (prot & PROT_EXEC ? VM_EXEC : 0);
 }
 
-static int check_prot(int prot)
+/* (what): the call, for the log. */
+static int check_prot(int prot, const char *what)
 {
 	if (prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM |
 		       PROT_GROWSDOWN | PROT_GROWSUP))
 		return -EINVAL;
-	if ((prot & PROT_WRITE) && (prot & PROT_EXEC)) {
-		log_once(LOG_WARN, "memory both writable and executable "
-				   "is refused");
-		return -EACCES;
-	}
-	return 0;
+	return wx_check(prot, what);
 }
 
 static int map_flags(int flags, unsigned *out)
@@ -117,7 +112,7 @@ long sys_mmap(
 		return -EINVAL;
 	r = map_flags(flags, &f);
 	if (r == 0)
-		r = check_prot(prot);
+		r = check_prot(prot, "mmap");
 	if (r != 0)
 		return r;
 	if (len == 0)
@@ -165,7 +160,7 @@ long sys_munmap(void *addr, size_t len)
 
 long sys_mprotect(void *addr, size_t len, int prot)
 {
-	int r = check_prot(prot);
+	int r = check_prot(prot, "mprotect");
 
 	if (r != 0)
 		return r;

@@ -124,7 +124,9 @@ struct proc {
 
 	/* Set by exec; exec_lock protects them against /proc readers. */
 	struct mutex exec_lock;
-	char *exe; /* absolute path */
+	char *exe;            /* absolute path */
+	bool allow_wx;        /* wx.c */
+	_Atomic bool wx_used; /* asked for, and logged */
 	char comm[16];
 	uintptr_t arg_start, arg_end, env_start, env_end;
 	uintptr_t stack_top;
@@ -144,6 +146,13 @@ struct proc {
 	uint64_t start_time;
 	_Atomic uint32_t membarrier_registered;
 };
+
+/* wx.c: is (exe) a program that may have memory writable and executable? */
+bool wx_allowed(const char *exe);
+/* 0, or -EACCES when (prot) has both and may not; (what) goes to the log, the
+ * first time. */
+int wx_check(int prot, const char *what);
+void wx_note(struct proc *, const char *what);
 
 static inline struct task *task_self(void)
 {

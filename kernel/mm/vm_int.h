@@ -59,6 +59,7 @@ struct vm_space {
 	unsigned nvma;
 	uint64_t size, locked; /* bytes */
 	uintptr_t mmap_base;   /* mappings are placed below it */
+	bool allow_wx;
 	uintptr_t brk_start, brk;
 	unsigned lock_future;  /* MCL_FUTURE: flags for what is mapped next */
 	struct list lazy_link; /* vm_lazy.c */

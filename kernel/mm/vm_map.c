@@ -1,7 +1,6 @@
 /* mmap, munmap, mprotect and brk. */
 
 #include "kern/errno.h"
-#include "kern/log.h"
 #include "kern/num.h"
 #include "vm_int.h"
 
@@ -16,15 +15,12 @@ void vm_populate(struct vm_space *s, uintptr_t addr, size_t len, unsigned prot)
 			return;
 }
 
-/* Write and execute together never; (what) is the call, for the log. */
-static int check_wx(unsigned prot, const char *what)
+/* Write and execute together, that is a decision of the caller's. */
+static int check_wx(const struct vm_space *s, unsigned prot)
 {
-	if ((prot & VM_WRITE) && (prot & VM_EXEC)) {
-		log_once(LOG_WARN,
-		    "%s: memory both writable and executable is refused", what);
-		return -EACCES;
-	}
-	return 0;
+	bool wx = (prot & VM_WRITE) && (prot & VM_EXEC);
+
+	return wx && !s->allow_wx ? -EACCES : 0;
 }
 
 /* Where the mapping goes; the space is locked for writing. */
@@ -105,7 +101,7 @@ int vm_map(struct vm_space *s, uintptr_t *addr, size_t len, unsigned prot,
 {
 	struct vm_object *shm = NULL;
 	uint64_t end;
-	int err = check_wx(prot, "mmap");
+	int err = check_wx(s, prot);
 
 	if (err)
 		return err;
@@ -295,7 +291,7 @@ static int protect_locked(
 
 int vm_protect(struct vm_space *s, uintptr_t addr, size_t len, unsigned prot)
 {
-	int err = check_wx(prot, "mprotect");
+	int err = check_wx(s, prot);
 
 	if (err)
 		return err;

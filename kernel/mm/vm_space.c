@@ -6,8 +6,9 @@
 #include "kern/rand.h"
 #include "vm_int.h"
 
-/* Room for the stack above, and how far down mmap's area may start below. */
-#define STACK_ROOM     (1ul << 34)
+/* Room for the stack above, wherever in 16 GiB it is, and how far down mmap's
+ * area may start below; the bits are Linux's default. */
+#define STACK_ROOM     ((1ul << 34) + (2ul << 30))
 #define MMAP_RAND_BITS 28
 
 #define LOW_2G_START   0x40000000ul /* MAP_32BIT, as Linux has it */
@@ -336,7 +337,6 @@ bool vm_overcommits(size_t len, unsigned prot, unsigned flags)
 struct vm_space *vm_space_create(void)
 {
 	struct vm_space *s = kzalloc(sizeof(*s));
-	uint64_t r = rand_u64() & ((1ul << MMAP_RAND_BITS) - 1);
 
 	if (!s)
 		return NULL;
@@ -351,8 +351,22 @@ struct vm_space *vm_space_create(void)
 	rwlock_init(&s->lock);
 	mutex_init(&s->pt_lock);
 	list_init(&s->lazy_link);
-	s->mmap_base = USER_MAX - STACK_ROOM - (r << PAGE_SHIFT);
+	vm_space_place(s, true);
 	return s;
+}
+
+void vm_space_place(struct vm_space *s, bool randomly)
+{
+	uint64_t r = rand_u64() & ((1ul << MMAP_RAND_BITS) - 1);
+
+	s->mmap_base = USER_MAX - STACK_ROOM;
+	if (randomly)
+		s->mmap_base -= r << PAGE_SHIFT;
+}
+
+void vm_space_allow_wx(struct vm_space *s, bool allow)
+{
+	s->allow_wx = allow;
 }
 
 void vm_space_get(struct vm_space *s)

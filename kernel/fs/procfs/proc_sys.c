@@ -193,7 +193,6 @@ PROC_CONST(pid_max, "sys/kernel/pid_max", "4194304");
 PROC_CONST(threads_max, "sys/kernel/threads-max", "32768");
 PROC_CONST(ngroups_max, "sys/kernel/ngroups_max", "65536");
 PROC_CONST(cap_last_cap, "sys/kernel/cap_last_cap", "40");
-PROC_CONST(randomize, "sys/kernel/randomize_va_space", "2");
 PROC_CONST(core_pattern, "sys/kernel/core_pattern", "core");
 PROC_CONST(entropy, "sys/kernel/random/entropy_avail", "256");
 PROC_CONST(poolsize, "sys/kernel/random/poolsize", "256");

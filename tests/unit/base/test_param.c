@@ -99,8 +99,10 @@ static void test_every_option(void **state)
 	    " --defaultgw=10.0.0.1 --nameserver=8.8.8.8 --dhcp"
 	    " --env=A=1 --env=\"B=x y\" --env=C= --cwd=/srv"
 	    " --rootfs=erofs --verbose --console=hvc --bootchart"
-	    " --hostname=h app",
+	    " --hostname=h --allow-wx=/bin/a --allow-wx /bin/b app",
 	    "[app]");
+	assert_int_equal(boot_params.nallow_wx, 2);
+	assert_string_equal(boot_params.allow_wx[1], "/bin/b");
 	assert_int_equal(boot_params.nip, 2);
 	assert_string_equal(boot_params.ip[1], "eth1,1.2.3.4,255.0.0.0");
 	assert_string_equal(boot_params.defaultgw, "10.0.0.1");
@@ -142,6 +144,7 @@ static void test_wrong_options(void **state)
 	expect_error("--console=vga app", "vga");
 	expect_error("--env=NAME app", "NAME=VALUE");
 	expect_error("--env==v app", "NAME=VALUE");
+	expect_error("--allow-wx=java app", "absolute path");
 	expect_error("", "no program");
 	expect_error("   ", "no program");
 	expect_error("--verbose --", "no program");

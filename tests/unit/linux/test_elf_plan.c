@@ -140,6 +140,20 @@ static void test_pie(void **state)
 	assert_string_equal(p.interp, "/lib64/ld-linux-x86-64.so.2");
 }
 
+static void test_wx_segment_is_noted(void **state)
+{
+	struct elf_plan p;
+	const char *why;
+
+	(void)state;
+	make_good();
+	assert_int_equal(plan(&p, &why), 0);
+	assert_false(p.wx_segment);
+	img.ph[2].p_flags |= PF_X;
+	assert_int_equal(plan(&p, &why), 0);
+	assert_true(p.wx_segment);
+}
+
 static void test_exec_stack_is_noted(void **state)
 {
 	struct elf_plan p;
@@ -253,9 +267,6 @@ static void test_bad_segment(void **state)
 	img.ph[1].p_offset += 8;
 	expect_refusal("segment not aligned to a page in the file");
 	make_good();
-	img.ph[2].p_flags |= PF_X;
-	expect_refusal("segment both writable and executable");
-	make_good();
 	img.ph[2].p_vaddr = 0x401800;
 	expect_refusal("segments overlap or out of order");
 	make_good();
@@ -356,7 +367,8 @@ static void check_sane(const struct elf_plan *p)
 		assert_true(s->offset + s->filesz <= sizeof(img));
 		assert_true((s->vaddr & ~0xffful) >= last);
 		assert_true(s->vaddr >= p->lo && s->vaddr + s->memsz <= p->hi);
-		assert_false((s->prot & VM_WRITE) && (s->prot & VM_EXEC));
+		assert_true(p->wx_segment || !(s->prot & VM_WRITE) ||
+			    !(s->prot & VM_EXEC));
 		last = (s->vaddr + s->memsz + 0xfff) & ~0xffful;
 	}
 	assert_true(memchr(p->interp, 0, sizeof(p->interp)));
@@ -415,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_static),
 		cmocka_unit_test(test_pie),
 		cmocka_unit_test(test_exec_stack_is_noted),
+		cmocka_unit_test(test_wx_segment_is_noted),
 		cmocka_unit_test(test_phdr_not_loaded),
 		cmocka_unit_test(test_empty_segment_is_skipped),
 		cmocka_unit_test(test_bad_header),
