@@ -32,6 +32,7 @@ void fixture_reset(void)
 	queue_init(&p->pending);
 	waitq_init(&p->exec_wait);
 	list_init(&p->signal_poll.entries);
+	atomic_store(&p->signal_poll.wanted, ~0u);
 	p->pid = 101;
 	p->vm = (struct vm_space *)(void *)&threads;
 	p->leader = &fixture_task[0];

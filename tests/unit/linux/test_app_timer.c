@@ -20,7 +20,7 @@
 static uint64_t cpu_time;
 static struct app_timer timer;
 
-void poll_notify(struct poll_head *h, uint32_t events)
+void poll_notify_all(struct poll_head *h, uint32_t events)
 {
 	(void)h;
 	(void)events;

@@ -20,7 +20,7 @@
 
 static unsigned notified;
 
-void poll_notify(struct poll_head *h, uint32_t events)
+void poll_notify_all(struct poll_head *h, uint32_t events)
 {
 	(void)events;
 	assert_ptr_equal(h, &P->signal_poll);

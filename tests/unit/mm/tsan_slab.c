@@ -47,7 +47,7 @@ struct thread *thread_self(void)
 	return &thread[self];
 }
 
-void preempt_enable(void)
+void preempt_resched(void)
 {
 }
 
