@@ -301,6 +301,36 @@ void pt_flush_free(struct pgtable *, uintptr_t va, size_t len, void *tables);
 /* Memory that page tables use, but for the kernel's from boot. */
 uint64_t pgtable_bytes(void);
 
+/* --- branches in the text ---------------------------------------------- */
+
+/*
+ * False, by a no-op in the text that arch_branch_set((key), true) makes a jump:
+ * for what is nearly always off.  (key) is the address of a static object;
+ * several branches may share one.
+ */
+static inline __attribute__((always_inline)) bool branch_enabled(
+    const void *key)
+{
+#ifdef __KERNEL__
+	__asm__ goto("1: .byte 0x0f, 0x1f, 0x44, 0, 0\n"
+		     ".pushsection branch_sites, \"a\"\n"
+		     ".balign 8\n"
+		     ".quad 1b, %l[yes], %c0\n"
+		     ".popsection" ::"i"(key)::yes);
+	return false;
+yes:
+	return true;
+#else
+	(void)key;
+	return false;
+#endif
+}
+
+/* Change all branches of (key).  Every other cpu stands still (cpus_stop()). */
+void arch_branch_set(const void *key, bool on);
+/* Forget what was prefetched of the text, after a change. */
+void arch_sync_core(void);
+
 /* --- boot and panic ---------------------------------------------------- */
 
 /* kernel/main.c, in this order: cpu 0's tables and boot_info; the kernel's

@@ -273,6 +273,12 @@ void work_init(struct work *, void (*fn)(struct work *));
 void work_queue(struct work *);
 void work_flush(void); /* what was queued before has ended; thread context */
 
+/*
+ * Run fn(arg) on one cpu with interrupts off while every other cpu stands still
+ * with interrupts off.  0 or -ENOMEM.  Thread context.  kernel/sched/stop.c
+ */
+int cpus_stop(void (*fn)(void *), void *arg);
+
 /* --- RCU --------------------------------------------------------------- */
 
 /* Readers keep preemption off: they must not sleep.  kernel/sched/rcu.c */
