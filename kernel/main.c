@@ -18,6 +18,7 @@
 #include "kern/rand.h"
 #include "kern/sched.h"
 #include "kern/shrink.h"
+#include "kern/trace.h"
 #include "kern/vfs.h"
 
 #define STATUS_USAGE   2
@@ -53,6 +54,7 @@ static void init_thread(void *arg)
 	bootchart_mark("platform");
 	smp_start();
 	bootchart_mark("cpus");
+	trace_start();
 	net_init();
 	if (platform->probe)
 		platform->probe();

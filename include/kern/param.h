@@ -19,6 +19,7 @@ struct boot_params {
 	const char *defaultgw, *nameserver;
 	const char *ip[8]; /* "eth0,ADDR,MASK" */
 	unsigned nip;
+	const char *trace; /* names of trace points */
 	bool dhcp, verbose, bootchart, help;
 	const char *env[64]; /* "K=V" */
 	unsigned nenv;

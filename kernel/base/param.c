@@ -200,6 +200,12 @@ static int set_bootchart(const char *v)
 	return 0;
 }
 
+static int set_trace(const char *v)
+{
+	boot_params.trace = v;
+	return 0;
+}
+
 static int set_help(const char *v)
 {
 	boot_params.help = true;
@@ -222,6 +228,8 @@ static const struct option options[] = {
 	{ "verbose", VALUE_NONE, set_verbose, "  show the whole log" },
 	{ "bootchart", VALUE_NONE, set_bootchart,
 	    "  show how long each step of the boot took" },
+	{ "trace", VALUE_TEXT, set_trace,
+	    "=NAME,...  trace points to switch on, such as sched:*" },
 	{ "help", VALUE_NONE, set_help, "" },
 };
 

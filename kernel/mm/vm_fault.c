@@ -10,7 +10,10 @@
 #include "kern/num.h"
 #include "kern/shrink.h"
 #include "kern/string.h"
+#include "kern/trace.h"
 #include "vm_int.h"
+
+TRACEPOINT(exceptions, page_fault, "address%x,access");
 
 #define RETRY 1
 
@@ -292,6 +295,7 @@ int vm_fault(struct vm_space *s, uintptr_t addr, unsigned access)
 	struct vma *v;
 	int err;
 
+	TRACE(page_fault, addr, access);
 	if (addr < USER_MIN || addr >= USER_MAX)
 		return -EFAULT;
 	do {

@@ -19,7 +19,11 @@
 #include "kern/clock.h"
 #include "kern/mm.h"
 #include "kern/panic.h"
+#include "kern/trace.h"
 #include "runq.h"
+
+TRACEPOINT(sched, sched_switch, "prev_pid,prev_state,next_pid");
+TRACEPOINT(sched, sched_wakeup, "pid,status,target_cpu");
 
 struct cpu *cpus[CPU_MAX];
 _Atomic unsigned sched_ncpu;
@@ -230,6 +234,7 @@ static NOINLINE void idle_begins(struct cpu *c, uint64_t now)
 static void switch_to(
     struct cpu *c, struct thread *prev, struct thread *next, uint64_t now)
 {
+	TRACE(sched_switch, prev->id, prev->state, next->id);
 	if (unlikely(prev == c->idle))
 		idle_ends(c, now);
 	else if (unlikely(next == c->idle))
@@ -371,6 +376,7 @@ bool thread_wake(struct thread *t, int status)
 
 	if (mine) {
 		t->wait_status = status;
+		TRACE(sched_wakeup, t->id, (uint64_t)(int64_t)status, t->cpu);
 		if (unlikely(
 			atomic_load_explicit(&t->on_cpu, memory_order_acquire)))
 			send(t, t->cpu);

@@ -1,8 +1,8 @@
 /*
  * Stopping every cpu for a change that none of them may see half done.
  *
- * A thread on each cpu: first all of them arrive, with interrupts on, since a
- * cpu that has not come yet may wait for an answer to an interrupt (cpu_call());
+ * A thread on each cpu: first all of them arrive, with interrupts on, since one
+ * that has not come yet may wait for an answer to an interrupt (cpu_call());
  * once all are there nobody waits for anybody, and interrupts go off.
  */
 

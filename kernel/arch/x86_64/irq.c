@@ -9,9 +9,13 @@
 #include "kern/num.h"
 #include "kern/panic.h"
 #include "kern/sched.h"
+#include "kern/trace.h"
 
 #include "apic.h"
 #include "arch_int.h"
+
+TRACEPOINT(irq, irq_handler_entry, "irq");
+TRACEPOINT(irq, irq_handler_exit, "irq,handled");
 
 struct irq_slot {
 	_Atomic(irq_fn) fn;
@@ -52,10 +56,13 @@ void irq_vector_run(unsigned vector)
 void irq_dispatch(unsigned vector)
 {
 	struct irq_slot *dyn = dynamic[cpu_self()->id];
-	bool ran = slot_run(&fixed[vector]);
+	bool ran;
 
+	TRACE(irq_handler_entry, vector);
+	ran = slot_run(&fixed[vector]);
 	if (vector >= VECTOR_DYN_FIRST && vector <= VECTOR_DYN_LAST && dyn)
 		ran |= slot_run(&dyn[vector - VECTOR_DYN_FIRST]);
+	TRACE(irq_handler_exit, vector, ran);
 	if (!ran && vector != VECTOR_SPURIOUS)
 		log_once(LOG_WARN, "interrupt %#x is nobody's", vector);
 	if (vector != VECTOR_XEN_UPCALL && vector != VECTOR_SPURIOUS)
