@@ -16,8 +16,12 @@
 #define FUTEX_KEY_SHARED 1
 
 /* How long it is worth to look at the word before sleeping, ns. */
-#define SPIN_MIN 1000
-#define SPIN_MAX 50000
+#define SPIN_MIN   1000
+#define SPIN_FIRST 8000
+#define SPIN_MAX   50000
+/* Waits without a look: when it did not help, when it was never enough. */
+#define SPIN_PAUSE      16
+#define SPIN_PAUSE_LONG 64
 
 static struct futex_bucket buckets[NBUCKET];
 
@@ -233,13 +237,36 @@ static bool spin(const uint32_t *user, uint32_t val, uint64_t until)
 	return false;
 }
 
-/* Twice as long when it would have been worth it, else half. */
-static void spin_adapt(struct task *t, uint64_t waited)
+/*
+ * How long (t) shall look; 0: not at all.  A look was in vain when it comes
+ * back for the same word and has woken nobody since: the owner of a mutex has
+ * taken it again, and works best while we sleep.
+ */
+static uint64_t spin_budget(struct task *t, const uint32_t *user)
 {
-	if (waited < SPIN_MAX)
-		t->spin = MIN(MAX(2 * t->spin, SPIN_MIN), SPIN_MAX);
-	else
-		t->spin = t->spin / 2 < SPIN_MIN ? 0 : t->spin / 2;
+	if (t->spin_word == user)
+		t->spin_pause = SPIN_PAUSE;
+	t->spin_word = NULL;
+	if (t->spin_pause) {
+		t->spin_pause--;
+		return 0;
+	}
+	return t->spin ? t->spin : SPIN_FIRST;
+}
+
+/*
+ * After a look of (budget): twice as long when a longer one would have been
+ * worth it, else half.  On a host with too few processors a look takes long
+ * whatever it sees: that is no success.
+ */
+static void spin_adapt(struct task *t, uint64_t budget, uint64_t waited)
+{
+	t->spin = (uint32_t)(waited < SPIN_MAX ? MIN(2 * budget, SPIN_MAX)
+					       : budget / 2);
+	if (t->spin >= SPIN_MIN)
+		return;
+	t->spin = SPIN_FIRST;
+	t->spin_pause = SPIN_PAUSE_LONG;
 }
 
 /* Compare and queue in one; the word's page is brought in without the lock. */
@@ -280,14 +307,19 @@ static NOINLINE int spin_then_wait(
     uint32_t *user, uint32_t val, struct futex_waiter *w, uint64_t deadline)
 {
 	struct task *t = task_self();
-	uint64_t begin = clock_mono();
+	uint64_t budget = spin_budget(t, user), begin;
 	int r;
 
-	if (t->spin && spin(user, val, MIN(begin + t->spin, deadline)))
+	if (!budget)
+		return futex_wait_queued(user, val, w, deadline);
+	begin = clock_mono();
+	if (spin(user, val, MIN(begin + budget, deadline))) {
+		t->spin_word = user;
 		r = -EAGAIN;
-	else
+	} else {
 		r = futex_wait_queued(user, val, w, deadline);
-	spin_adapt(t, clock_mono() - begin);
+	}
+	spin_adapt(t, budget, clock_mono() - begin);
 	return r;
 }
 
@@ -347,6 +379,7 @@ long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
 	struct futex_key key;
 	int r;
 
+	task_self()->spin_word = NULL;
 	if (bitset == 0)
 		return -EINVAL;
 	r = futex_key(user, shared, &key);

@@ -79,7 +79,9 @@ struct task {
 	struct futex_waiter *pi_blocked;
 	int pi_lent;
 	bool pi_gone;
-	uint32_t spin; /* futex_wait(): how long to look first, ns */
+	/* futex_wait(): how long to look first, ns; 0: not known yet. */
+	uint32_t spin, spin_pause;
+	const uint32_t *spin_word; /* what a look has seen changing */
 	int pdeath_signal;
 	uint64_t trapno, trap_error, trap_addr; /* of the last fault */
 	unsigned ioprio;

@@ -113,31 +113,63 @@ static void wake_soon(void *arg)
 	wake_one(arg);
 }
 
-/* Who was woken soon the last time looks before he sleeps; in vain, then
- * less. */
 static void test_spin(void **state)
 {
+	struct task *t = &fixture_task[0];
+
 	(void)state;
 	fake_may_spin = true;
-	fake_sleep_hook = wake_soon;
-	fake_sleep_arg = &word;
 	looks = 0;
 	fixture_on_load = change_at_third;
-	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), 0);
-	assert_int_equal(looks, 0);
-	assert_int_equal(fixture_task[0].spin, 1000);
 	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), -EAGAIN);
 	assert_int_equal(looks, 3);
-	assert_int_equal(fixture_task[0].spin, 2000);
-
+	assert_int_equal(t->spin, 16000);
+	/* It did not help: the same wait again.  The next ones just sleep. */
 	word = looks = 0;
-	fake_sleep_hook = NULL;
+	fake_sleep_hook = wake_soon;
+	fake_sleep_arg = &word;
+	for (int i = 0; i < 16; i++)
+		assert_int_equal(
+		    futex_wait(&word, false, 0, TIME_NEVER, ANY), 0);
+	assert_int_equal(looks, 0);
+	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), -EAGAIN);
+	assert_int_equal(looks, 3);
+	/* Who has woken somebody has got on: he looks again. */
+	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
+	word = looks = 0;
+	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), -EAGAIN);
+	assert_int_equal(looks, 3);
+}
+
+/* Looks for nothing get shorter, and then there are none for a while. */
+static void test_spin_in_vain(void **state)
+{
+	struct task *t = &fixture_task[0];
+	uint32_t least = 8000;
+
+	(void)state;
+	fake_may_spin = true;
 	fixture_on_load = time_goes_on;
-	assert_int_equal(
-	    futex_wait(&word, false, 0, fake_clock_now() + 90000, ANY),
-	    -ETIMEDOUT);
-	assert_int_equal(looks, 16);
-	assert_int_equal(fixture_task[0].spin, 1000);
+	for (int i = 0; i < 4; i++) {
+		looks = 0;
+		assert_int_equal(
+		    futex_wait(&word, false, 0, fake_clock_now() + 200000, ANY),
+		    -ETIMEDOUT);
+		assert_true(looks > 0 && looks <= least / 1000 + 16);
+		least /= 2;
+	}
+	looks = 0;
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(
+		    futex_wait(&word, false, 0, fake_clock_now() + 200000, ANY),
+		    -ETIMEDOUT);
+	assert_int_equal(looks, 0);
+	assert_int_equal(t->spin, 8000);
+	/* What was nearly worth it makes them longer. */
+	fake_sleep_hook = wake_soon;
+	fake_sleep_arg = &word;
+	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), 0);
+	assert_int_equal(t->spin, 16000);
 	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
 }
 
@@ -577,6 +609,7 @@ int main(void)
 		TEST(test_timeout),
 		TEST(test_stray_wake),
 		TEST(test_spin),
+		TEST(test_spin_in_vain),
 		TEST(test_page_not_there),
 		TEST(test_arguments),
 		TEST(test_who_is_meant),
