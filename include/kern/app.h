@@ -17,6 +17,10 @@ struct trapframe;
 #define LINUX_RELEASE "6.1.0-osv"
 #define LINUX_VERSION "#1 SMP osv " PACKAGE_VERSION
 
+/* The entry of the auxiliary vector that holds arch_call_entry()'s address, for
+ * a C library that knows it: libc/patches/.  Far from Linux's numbers. */
+#define AT_OSV_CALL 0x4f5356
+
 /* thread->app_work */
 #define APP_WORK_SIGNAL 1u /* look for a signal to deliver */
 #define APP_WORK_EXIT   2u /* the thread must go */
@@ -53,7 +57,7 @@ struct app_ops {
 	 * number on entry and the result on return. */
 	void (*syscall)(struct trapframe *);
 	/* app_work is set: about to return to the program with (tf), which may
-	 * be changed.  (tf->vector == TRAP_SYSCALL): after a system call. */
+	 * be changed.  trapframe_is_call(): after a system call. */
 	void (*work)(struct trapframe *);
 	/*
 	 * The program did something the processor refused.  APP_FAULT_PAGE has

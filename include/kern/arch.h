@@ -173,11 +173,23 @@ static inline bool user_range_ok(const void *p, size_t n)
 struct trapframe {
 	uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
 	uint64_t rbp, rdi, rsi, rdx, rcx, rbx, rax;
-	uint64_t vector; /* TRAP_SYSCALL: a system call; orig rax in error */
+	uint64_t vector; /* trapframe_is_call(): orig rax in error */
 	uint64_t error;
 	uint64_t rip, cs, rflags, rsp, ss;
 };
 #define TRAP_SYSCALL 0x100
+#define TRAP_CALL    0x102 /* the same, by arch_call_entry() */
+
+static inline bool trapframe_is_call(const struct trapframe *tf)
+{
+	return tf->vector == TRAP_SYSCALL || tf->vector == TRAP_CALL;
+}
+
+/*
+ * Where a program may call the kernel as a C function: a system call's number
+ * in rax, its arguments as C has them.  Not for C to call.
+ */
+void arch_call_entry(void);
 
 static inline bool trapframe_is_app(const struct trapframe *tf)
 {

@@ -251,6 +251,8 @@ static void fill_info(struct exec *x, const struct proc *p)
 	i->interp_base = x->interp ? x->iimg.base : 0;
 	i->hwcap = r[3];
 	i->vdso = p->vdso.base;
+	/* An interrupted call begins again in the vDSO. */
+	i->call_entry = i->vdso ? (uintptr_t)arch_call_entry : 0;
 	i->minsigstksz = signal_stack_min();
 	i->uid = p->uid;
 	i->euid = p->euid;

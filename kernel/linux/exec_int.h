@@ -39,7 +39,7 @@ struct exec_info {
 	const char *execfn;
 	uint64_t entry, phdr, phnum, interp_base;
 	uint64_t hwcap, hwcap2, minsigstksz;
-	uint64_t vdso; /* 0: none */
+	uint64_t vdso, call_entry; /* 0: none */
 	uint32_t uid, euid, gid, egid;
 	uint8_t random[16];
 };

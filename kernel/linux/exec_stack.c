@@ -3,6 +3,7 @@
 #include <asm/auxvec.h>
 #include <linux/auxvec.h>
 
+#include "kern/app.h"
 #include "kern/mm.h"
 #include "kern/num.h"
 #include "kern/string.h"
@@ -13,7 +14,7 @@
  * random bytes, then the vectors, argc at the stack pointer.
  */
 
-#define AUXV_MAX 22 /* pairs, with AT_NULL */
+#define AUXV_MAX 23 /* pairs, with AT_NULL */
 
 static const char platform_name[] = "x86_64";
 
@@ -95,6 +96,8 @@ static void put_auxv(uint64_t **v, const struct exec_info *i, uintptr_t execfn,
 	put_aux(v, AT_HWCAP2, i->hwcap2);
 	put_aux(v, AT_EXECFN, execfn);
 	put_aux(v, AT_PLATFORM, platform);
+	if (i->call_entry)
+		put_aux(v, AT_OSV_CALL, i->call_entry);
 	put_aux(v, AT_NULL, 0);
 }
 

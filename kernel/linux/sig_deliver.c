@@ -16,7 +16,13 @@
 static void again(struct trapframe *tf, uint64_t nr)
 {
 	tf->rax = nr;
-	tf->rip -= SYSCALL_INSN_LEN;
+	if (tf->vector == TRAP_SYSCALL) {
+		tf->rip -= SYSCALL_INSN_LEN;
+		return;
+	}
+	/* The caller's address is still where its call has put it. */
+	tf->rip = proc_self()->vdso.again;
+	tf->rsp -= sizeof(tf->rip);
 }
 
 /* Once only: after this the frame is no longer one of a call's. */
@@ -24,9 +30,8 @@ static void finish_call(struct trapframe *tf, const struct sigaction *act)
 {
 	long result = (long)tf->rax;
 
-	if (tf->vector != TRAP_SYSCALL)
+	if (!trapframe_is_call(tf))
 		return;
-	tf->vector = 0;
 	switch (-result) {
 	case ERESTARTSYS:
 		if (act && !(act->sa_flags & SA_RESTART))
@@ -52,6 +57,7 @@ static void finish_call(struct trapframe *tf, const struct sigaction *act)
 	default:
 		break;
 	}
+	tf->vector = 0;
 	tf->error = 0;
 }
 

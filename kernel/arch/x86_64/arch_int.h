@@ -180,8 +180,12 @@ void trap_app_exit(struct trapframe *tf);
  * True: the short way back will do; false: all of (tf) is to be loaded. */
 bool syscall_handler(struct trapframe *tf);
 bool syscall_exit_handler(struct trapframe *tf);
+/* The same for door (b). */
+bool call_handler(struct trapframe *tf);
+bool call_exit_handler(struct trapframe *tf);
 void syscall_entry(void);
 extern char door_syscall_exit[], door_syscall_jump[];
+extern char door_call_exit[], door_call_ret[], door_call_again[];
 _Noreturn void enter_app(const struct trapframe *tf);
 void switch_stacks(uint64_t *save_rsp, uint64_t rsp);
 void thread_first(void);

@@ -15,6 +15,7 @@
  * empty there: trap_entry uses its top.
  */
 
+#include "extable.h"
 #include "offsets.h"
 
 	.code64
@@ -250,11 +251,62 @@ door_syscall_exit:
 door_syscall_jump:
 	jmpq *%rcx
 
+	/*
+	 * Door (b), an ordinary call: number in rax, arguments where C has
+	 * them, RIP on the program's stack.  What a C function may change is
+	 * not kept; the arguments are saved for a call that is made again.
+	 */
+	.globl arch_call_entry
+	.type arch_call_entry, @function
+arch_call_entry:
+	movq %rsp, %r11
+	movq %gs:CPU_KSTACK_TOP, %rsp
+	subq $TF_SIZE, %rsp
+	movq %r11, TF_RSP(%rsp)
+	movq %rax, TF_ERROR(%rsp)
+	movq %rdi, TF_RDI(%rsp)
+	movq %rsi, TF_RSI(%rsp)
+	movq %rdx, TF_RDX(%rsp)
+	movq %rcx, TF_R10(%rsp)
+	movq %r8, TF_R8(%rsp)
+	movq %r9, TF_R9(%rsp)
+	cmpq $APP_CALL_COUNT, %rax
+	jae call_whole
+	call *app_calls(, %rax, 8)
+call_called:
+	.globl door_call_exit
+door_call_exit:
+	check_work call_work
+	movq TF_RSP(%rsp), %rsp
+	.globl door_call_ret
+door_call_ret:
+	ret
+	extable door_call_ret, call_stuck
+
+	/* An interrupt came before ret: is there anything to do now? */
+	.globl door_call_again
+door_call_again:
+	movq %rsp, %r11
+	movq %gs:CPU_KSTACK_TOP, %rsp
+	subq $TF_SIZE, %rsp
+	movq %r11, TF_RSP(%rsp)
+	jmp door_call_exit
+
+	/* The program's stack has gone: call_exit_handler will see. */
+call_stuck:
+	movq %rsp, %r11
+	movq %gs:CPU_KSTACK_TOP, %rsp
+	subq $TF_SIZE, %rsp
+	movq %r11, TF_RSP(%rsp)
+	jmp call_work
+
 	/* In app_calls[] where sys_x() wants the whole frame. */
 	.globl app_call_frame
 	.type app_call_frame, @function
 app_call_frame:
-	addq $8, %rsp
+	popq %r11
+	cmpq $call_called, %r11
+	je call_whole
 syscall_whole:
 	complete_frame
 	call syscall_handler
@@ -262,6 +314,14 @@ syscall_whole:
 syscall_work:
 	complete_frame
 	call syscall_exit_handler
+	jmp 1f
+call_whole:
+	complete_frame
+	call call_handler
+	jmp 1f
+call_work:
+	complete_frame
+	call call_exit_handler
 1:	testb %al, %al
 	jz trap_return
 	movq TF_RAX(%rsp), %rax

@@ -45,36 +45,37 @@
 #define TRAP_OVERFLOW   0x101 /* no room on the kernel stack */
 
 /* struct trapframe */
-#define TF_R15      0
-#define TF_R14      8
-#define TF_R13      16
-#define TF_R12      24
-#define TF_R11      32
-#define TF_R10      40
-#define TF_R9       48
-#define TF_R8       56
-#define TF_RBP      64
-#define TF_RDI      72
-#define TF_RSI      80
-#define TF_RDX      88
-#define TF_RCX      96
-#define TF_RBX      104
-#define TF_RAX      112
-#define TF_VECTOR   120
-#define TF_ERROR    128
-#define TF_RIP      136
-#define TF_CS       144
-#define TF_RFLAGS   152
-#define TF_RSP      160
-#define TF_SS       168
-#define TF_SIZE     176
+#define TF_R15       0
+#define TF_R14       8
+#define TF_R13       16
+#define TF_R12       24
+#define TF_R11       32
+#define TF_R10       40
+#define TF_R9        48
+#define TF_R8        56
+#define TF_RBP       64
+#define TF_RDI       72
+#define TF_RSI       80
+#define TF_RDX       88
+#define TF_RCX       96
+#define TF_RBX       104
+#define TF_RAX       112
+#define TF_VECTOR    120
+#define TF_ERROR     128
+#define TF_RIP       136
+#define TF_CS        144
+#define TF_RFLAGS    152
+#define TF_RSP       160
+#define TF_SS        168
+#define TF_SIZE      176
 
-#define RFLAGS_TF   0x100
-#define RFLAGS_IF   0x200
-#define RFLAGS_IOPL 0x3000
-#define RFLAGS_NT   0x4000
-#define RFLAGS_RF   0x10000
-#define RFLAGS_VM   0x20000
+#define RFLAGS_FIXED 0x2 /* always set */
+#define RFLAGS_TF    0x100
+#define RFLAGS_IF    0x200
+#define RFLAGS_IOPL  0x3000
+#define RFLAGS_NT    0x4000
+#define RFLAGS_RF    0x10000
+#define RFLAGS_VM    0x20000
 
 /* What the program's flags may never have, and always have. */
 #define RFLAGS_APP_CLEAR (RFLAGS_IOPL | RFLAGS_NT | RFLAGS_VM)

@@ -156,13 +156,30 @@ void trap_app_exit(struct trapframe *tf)
 }
 
 /* What door.S left out of a system call's frame. */
-static void complete_frame(struct trapframe *tf)
+static void complete_frame(struct trapframe *tf, uint64_t vector)
 {
 	tf->rcx = tf->rip;
 	tf->r11 = tf->rflags;
-	tf->vector = TRAP_SYSCALL;
+	tf->vector = vector;
 	tf->cs = KERNEL_CS;
 	tf->ss = KERNEL_SS;
+}
+
+/* As if the call had returned; its flags are nobody's. */
+static bool complete_call(struct trapframe *tf)
+{
+	uintptr_t sp = tf->rsp;
+
+	tf->rip = 0;
+	tf->rflags = RFLAGS_IF | RFLAGS_FIXED;
+	complete_frame(tf, 0);
+	if (copy_from_user(&tf->rip, (void *)sp, sizeof(tf->rip)) != 0) {
+		app_ops->fault(tf, APP_FAULT_PAGE, sp, -EFAULT);
+		return false;
+	}
+	tf->rsp += sizeof(tf->rip);
+	complete_frame(tf, TRAP_CALL);
+	return true;
 }
 
 /* The short way back will do: on it rcx and r11 are rip and rflags. */
@@ -175,14 +192,27 @@ static bool leaves_short(struct trapframe *tf)
 
 bool syscall_handler(struct trapframe *tf)
 {
-	complete_frame(tf);
+	complete_frame(tf, TRAP_SYSCALL);
 	app_ops->syscall(tf);
 	return leaves_short(tf);
 }
 
 bool syscall_exit_handler(struct trapframe *tf)
 {
-	complete_frame(tf);
+	complete_frame(tf, TRAP_SYSCALL);
+	return leaves_short(tf);
+}
+
+bool call_handler(struct trapframe *tf)
+{
+	if (complete_call(tf))
+		app_ops->syscall(tf);
+	return leaves_short(tf);
+}
+
+bool call_exit_handler(struct trapframe *tf)
+{
+	(void)complete_call(tf);
 	return leaves_short(tf);
 }
 
@@ -262,22 +292,24 @@ static void irq_trap(struct trapframe *tf)
 #endif
 }
 
-/*
- * The end of a system call was interrupted, see door.S.  True: it is over, the
- * program was; else the end begins again, with its frame where it always is.
- */
+/* From (start) on the end of a system call may begin again; at (last) it is
+ * over but for one instruction on the program's stack.  See door.S. */
+static bool in_window(struct trapframe *tf, const char *start, const char *last)
+{
+	if (likely(tf->rip - (uintptr_t)start >= (uintptr_t)(last - start)))
+		return false;
+	tf->rip = (uintptr_t)start;
+	tf->rsp = cpu_self()->kstack_top - sizeof(*tf);
+	return true;
+}
+
+/* True: the program was interrupted; tf->rip says where. */
 static bool door_leaving(struct trapframe *tf)
 {
-	uintptr_t start = (uintptr_t)door_syscall_exit;
-	uintptr_t last = (uintptr_t)door_syscall_jump;
-
-	if (likely(tf->rip - start > last - start))
+	if (in_window(tf, door_syscall_exit, door_syscall_jump) ||
+	    in_window(tf, door_call_exit, door_call_ret) ||
+	    likely(tf->rip != (uintptr_t)door_syscall_jump))
 		return false;
-	if (tf->rip != last) {
-		tf->rip = start;
-		tf->rsp = cpu_self()->kstack_top - sizeof(*tf);
-		return false;
-	}
 	tf->rip = tf->rcx;
 	return true;
 }
@@ -297,6 +329,8 @@ void trap_handler(struct trapframe *tf)
 		kernel_trap(tf, cr2);
 	if (app)
 		trap_app_exit(tf);
+	else if (unlikely(tf->rip == (uintptr_t)door_call_ret))
+		tf->rip = (uintptr_t)door_call_again;
 }
 
 /*

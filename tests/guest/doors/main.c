@@ -285,6 +285,33 @@ static void signals(const struct way *w, int flags)
 	    w->name, flags, wrong, eintr, bad, handled > 0, (long)strange);
 }
 
+static void *wait_for_ever(void *arg)
+{
+	static int empty[2];
+	char c;
+
+	if (!empty[1] && pipe(empty) != 0)
+		return NULL;
+	read(empty[0], &c, 1);
+	return NULL;
+}
+
+static void cancellation(void)
+{
+	int cancelled = 0;
+	pthread_t t;
+	void *r;
+
+	for (int i = 0; i < 20; i++) {
+		pthread_create(&t, NULL, wait_for_ever, NULL);
+		usleep(i % 4 * 1000);
+		pthread_cancel(t);
+		pthread_join(t, &r);
+		cancelled += r == PTHREAD_CANCELED;
+	}
+	printf("%d threads cancelled\n", cancelled);
+}
+
 /* --- pages of code -------------------------------------------------------- */
 
 /* A copy of a site in memory of our own, with another number after a while. */
@@ -363,6 +390,7 @@ int main(void)
 		signals(&ways[i], 0);
 		signals(&ways[i], SA_RESTART);
 	}
+	cancellation();
 	own_page();
 	changed_text();
 	return 0;

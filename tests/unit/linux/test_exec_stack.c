@@ -7,6 +7,7 @@
 
 #include "../../../kernel/linux/exec_int.h"
 #include "fake_mm.h"
+#include "kern/app.h"
 #include "kern/arch.h"
 #include "kern/errno.h"
 #include "kern/mm.h"
@@ -45,6 +46,7 @@ static struct exec_info info = {
 	.entry = 0x1111,
 	.phdr = 0x2222,
 	.vdso = 0x4444,
+	.call_entry = 0x5555,
 	.phnum = 7,
 	.interp_base = 0x3333,
 	.hwcap = 0x4444,
@@ -105,6 +107,7 @@ static void check(unsigned nargs, unsigned nenv)
 	assert_int_equal(*v++, 0);
 	assert_ptr_equal(v, at(st.auxv));
 	assert_int_equal(find_aux(v, AT_SYSINFO_EHDR), 0x4444);
+	assert_int_equal(find_aux(v, AT_OSV_CALL), 0x5555);
 	assert_int_equal(find_aux(v, AT_PHDR), 0x2222);
 	assert_int_equal(find_aux(v, AT_PHNUM), 7);
 	assert_int_equal(find_aux(v, AT_PHENT), sizeof(Elf64_Phdr));
