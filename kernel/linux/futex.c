@@ -10,8 +10,6 @@
 #include "kern/vm.h"
 #include "task_int.h"
 
-#define NBUCKET 512
-
 /* In the low bits of a key, which the word's alignment leaves free. */
 #define FUTEX_KEY_SHARED 1
 
@@ -23,26 +21,18 @@
 #define SPIN_PAUSE      16
 #define SPIN_PAUSE_LONG 64
 
-static struct futex_bucket buckets[NBUCKET];
+struct futex_bucket futex_buckets[FUTEX_NBUCKET];
 
 /* Where a waiter is while it is being woken. */
 static struct futex_bucket waking;
 
-struct futex_bucket *futex_bucket(const struct futex_key *key)
-{
-	uint64_t x =
-	    (key->a * 0xff51afd7ed558ccdul ^ key->b) * 0x9e3779b97f4a7c15ul;
-
-	return &buckets[x >> 32 & (NBUCKET - 1)];
-}
-
 void futex_init(void)
 {
-	for (unsigned i = 0; i < NBUCKET; i++)
-		list_init(&buckets[i].waiters);
+	for (unsigned i = 0; i < FUTEX_NBUCKET; i++)
+		list_init(&futex_buckets[i].waiters);
 }
 
-static NOINLINE int shared_key(uint32_t *user, struct futex_key *key)
+int futex_shared_key(uint32_t *user, struct futex_key *key)
 {
 	uint64_t place[2];
 	int r = vm_futex_key(proc_self()->vm, (uintptr_t)user, place);
@@ -55,19 +45,6 @@ static NOINLINE int shared_key(uint32_t *user, struct futex_key *key)
 	return 0;
 }
 
-int futex_key(uint32_t *user, bool shared, struct futex_key *key)
-{
-	if (unlikely((uintptr_t)user & 3))
-		return -EINVAL;
-	if (unlikely(!user_range_ok(user, sizeof(*user))))
-		return -EFAULT;
-	if (shared)
-		return shared_key(user, key);
-	key->a = (uintptr_t)proc_self()->vm;
-	key->b = (uintptr_t)user;
-	return 0;
-}
-
 /* --- queues: the bucket's lock is held ----------------------------------- */
 
 void futex_withdraw(struct futex_bucket *b)
@@ -77,31 +54,34 @@ void futex_withdraw(struct futex_bucket *b)
 	atomic_store_explicit(&b->nwait, n - 1, memory_order_relaxed);
 }
 
-/* The most urgent first, in order of arrival. */
-static void insert(struct futex_bucket *b, struct futex_waiter *w)
+/* Before those that are less urgent. */
+static NOINLINE struct list *urgent_place(
+    struct futex_bucket *b, const struct thread *t)
+{
+	struct futex_waiter *w;
+
+	list_foreach (w, &b->waiters, link)
+		if (w->thread->rt_priority < t->rt_priority)
+			return &w->link;
+	return &b->waiters;
+}
+
+static inline void insert(struct futex_bucket *b, struct futex_waiter *w)
 {
 	struct list *at = &b->waiters;
-	struct futex_waiter *pos;
 
 	atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
-	if (unlikely(w->thread->rt_priority)) {
-		list_foreach (pos, &b->waiters, link) {
-			at = &pos->link;
-			if (pos->thread->rt_priority < w->thread->rt_priority)
-				break;
-			at = &b->waiters;
-		}
-	}
+	if (unlikely(w->thread->rt_priority))
+		at = urgent_place(b, w->thread);
 	list_add_tail(at, &w->link);
 }
 
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w)
 {
-	w->thread = thread_self();
 	insert(b, w);
 }
 
-static void unqueue(struct futex_bucket *b, struct futex_waiter *w)
+static inline void unqueue(struct futex_bucket *b, struct futex_waiter *w)
 {
 	list_del(&w->link);
 	futex_withdraw(b);
@@ -192,27 +172,46 @@ static struct futex_bucket *lock_bucket_of(struct futex_waiter *w)
 	}
 }
 
-int futex_sleep(
-    struct futex_bucket *b, struct futex_waiter *w, uint64_t deadline)
+/* b->lock is held and let go: what the waker said. */
+static inline int sleep_once(struct futex_bucket *b, uint64_t deadline)
 {
-	unsigned long flags;
+	unsigned long flags = irq_save();
 	int r;
 
-	do {
-		flags = irq_save();
-		sleep_begin(WAIT_INTR);
-		spin_unlock(&b->lock);
-		r = sleep_end(deadline, WAIT_INTR);
-		irq_restore(flags);
-		b = lock_bucket_of(w);
-		if (!b)
-			return 0;
-	} while (r == 0); /* a stray wake-up */
+	sleep_begin(WAIT_INTR);
+	spin_unlock(&b->lock);
+	r = sleep_end(deadline, WAIT_INTR);
+	irq_restore(flags);
+	return r;
+}
+
+/* Up again with (r), but perhaps nobody has taken (w) off its queue. */
+static NOINLINE int sleep_ends(struct futex_waiter *w, int r, uint64_t deadline)
+{
+	struct futex_bucket *b;
+
+	while ((b = lock_bucket_of(w)) != NULL && r == 0)
+		r = sleep_once(b, deadline); /* that was a stray wake-up */
+	if (!b)
+		return 0;
 	unqueue(b, w);
-	if (unlikely(w->owner))
+	if (w->owner)
 		futex_pi_leave(w);
 	spin_unlock(&b->lock);
 	return r;
+}
+
+static inline bool was_woken(const struct futex_waiter *w)
+{
+	return !atomic_load_explicit(&w->bucket, memory_order_acquire);
+}
+
+int futex_sleep(
+    struct futex_bucket *b, struct futex_waiter *w, uint64_t deadline)
+{
+	int r = sleep_once(b, deadline);
+
+	return was_woken(w) ? 0 : sleep_ends(w, r, deadline);
 }
 
 /* --- wait and wake ------------------------------------------------------- */
@@ -269,38 +268,45 @@ static void spin_adapt(struct task *t, uint64_t budget, uint64_t waited)
 	t->spin_pause = SPIN_PAUSE_LONG;
 }
 
-/* Compare and queue in one; the word's page is brought in without the lock. */
-static int wait_setup(uint32_t *user, uint32_t val, struct futex_bucket *b,
-    struct futex_waiter *w)
+/* The word is not what it should be, or not there: 0: try again. */
+static NOINLINE int wait_refused(
+    const uint32_t *user, struct futex_bucket *b, int r)
 {
+	uint32_t now;
+
+	futex_withdraw(b);
+	spin_unlock(&b->lock);
+	return r == 0 ? -EAGAIN : user_load32(user, &now);
+}
+
+/* Compare and queue in one; the word's page is brought in without the lock. */
+static inline int wait_here(
+    uint32_t *user, uint32_t val, struct futex_waiter *w, uint64_t deadline)
+{
+	struct futex_bucket *b = futex_bucket(&w->key);
 	uint32_t now;
 	int r;
 
+	w->thread = thread_self();
 	for (;;) {
 		spin_lock(&b->lock);
 		futex_announce(b);
 		r = user_load32_nofault(user, &now);
-		if (likely(r == 0 && now == val)) {
-			futex_enqueue(b, w);
-			return 0;
-		}
-		futex_withdraw(b);
-		spin_unlock(&b->lock);
-		if (r == 0)
-			return -EAGAIN;
-		r = user_load32(user, &now);
+		if (likely(r == 0 && now == val))
+			break;
+		r = wait_refused(user, b, r);
 		if (r != 0)
 			return r;
 	}
+	insert(b, w);
+	r = sleep_once(b, deadline);
+	return likely(was_woken(w)) ? 0 : sleep_ends(w, r, deadline);
 }
 
 int futex_wait_queued(
     uint32_t *user, uint32_t val, struct futex_waiter *w, uint64_t deadline)
 {
-	struct futex_bucket *b = futex_bucket(&w->key);
-	int r = wait_setup(user, val, b, w);
-
-	return likely(r == 0) ? futex_sleep(b, w, deadline) : r;
+	return wait_here(user, val, w, deadline);
 }
 
 static NOINLINE int spin_then_wait(
@@ -353,13 +359,13 @@ long futex_wait(uint32_t *user, bool shared, uint32_t val, uint64_t deadline,
 	w.bitset = bitset;
 	w.requeue = false;
 	w.owner = NULL;
-	if (sched_may_spin())
+	if (unlikely(sched_may_spin()))
 		r = spin_then_wait(user, val, &w, deadline);
 	else
-		r = futex_wait_queued(user, val, &w, deadline);
-	if (unlikely(r == -EINTR))
-		return wait_interrupted(user, shared, val, deadline, bitset);
-	return r;
+		r = wait_here(user, val, &w, deadline);
+	if (likely(r != -EINTR))
+		return r;
+	return wait_interrupted(user, shared, val, deadline, w.bitset);
 }
 
 /*
@@ -372,30 +378,73 @@ static bool nobody_waits(const struct futex_bucket *b)
 	return atomic_load_explicit(&b->nwait, memory_order_relaxed) == 0;
 }
 
-long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
+/* The most frequent case needs no chain: the thread is all that is left of the
+ * waiter, and preemption is off until it has been woken. */
+static inline long wake_first(
+    struct futex_bucket *b, const struct futex_key *key, uint32_t bitset)
+{
+	struct futex_waiter *w;
+	struct thread *t = NULL;
+
+	preempt_disable();
+	spin_lock(&b->lock);
+	list_foreach (w, &b->waiters, link) {
+		if (!futex_key_equal(&w->key, key))
+			continue;
+		if (unlikely(waits_for_lock(w))) {
+			spin_unlock(&b->lock);
+			preempt_enable();
+			return -EINVAL;
+		}
+		if (likely(w->bitset & bitset)) {
+			t = w->thread;
+			unqueue(b, w);
+			atomic_store_explicit(
+			    &w->bucket, NULL, memory_order_release);
+			break;
+		}
+	}
+	spin_unlock(&b->lock);
+	if (t)
+		(void)thread_wake(t, 0);
+	preempt_enable();
+	return t != NULL;
+}
+
+static NOINLINE long wake_many(struct futex_bucket *b,
+    const struct futex_key *key, unsigned n, uint32_t bitset)
 {
 	struct futex_chain chain;
+	int r;
+
+	futex_chain_init(&chain);
+	preempt_disable();
+	spin_lock(&b->lock);
+	r = take_waiters(b, key, n, bitset, &chain);
+	spin_unlock(&b->lock);
+	futex_wake_chain(&chain);
+	preempt_enable();
+	return r;
+}
+
+long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
+{
 	struct futex_bucket *b;
 	struct futex_key key;
 	int r;
 
 	task_self()->spin_word = NULL;
-	if (bitset == 0)
+	if (unlikely(bitset == 0))
 		return -EINVAL;
 	r = futex_key(user, shared, &key);
-	if (r != 0)
+	if (unlikely(r != 0))
 		return r;
 	b = futex_bucket(&key);
 	if (nobody_waits(b))
 		return 0;
-	futex_chain_init(&chain);
-	preempt_disable();
-	spin_lock(&b->lock);
-	r = take_waiters(b, &key, n, bitset, &chain);
-	spin_unlock(&b->lock);
-	futex_wake_chain(&chain);
-	preempt_enable();
-	return r;
+	if (likely(n == 1))
+		return wake_first(b, &key, bitset);
+	return wake_many(b, &key, n, bitset);
 }
 
 /* Of a thread that goes: as Linux, only who waits by the shared key. */

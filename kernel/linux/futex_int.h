@@ -11,9 +11,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kern/arch.h"
+#include "kern/errno.h"
 #include "kern/list.h"
 #include "kern/lock.h"
 #include "kern/sched.h"
+#include "task_int.h"
 
 /* Where a futex is: a space and address, or a physical place when shared. */
 struct futex_key {
@@ -60,9 +63,33 @@ struct futex_chain {
 };
 
 void futex_init(void);
+
+#define FUTEX_NBUCKET 512
+extern struct futex_bucket futex_buckets[FUTEX_NBUCKET];
+
+static inline struct futex_bucket *futex_bucket(const struct futex_key *key)
+{
+	uint64_t x =
+	    (key->a * 0xff51afd7ed558ccdul ^ key->b) * 0x9e3779b97f4a7c15ul;
+
+	return &futex_buckets[x >> 32 & (FUTEX_NBUCKET - 1)];
+}
+
+int futex_shared_key(uint32_t *user, struct futex_key *key); /* 0, -EFAULT */
+
 /* 0, -EINVAL, -EFAULT. */
-int futex_key(uint32_t *user, bool shared, struct futex_key *key);
-struct futex_bucket *futex_bucket(const struct futex_key *key);
+static inline int futex_key(uint32_t *user, bool shared, struct futex_key *key)
+{
+	if (unlikely((uintptr_t)user & 3))
+		return -EINVAL;
+	if (unlikely(!user_range_ok(user, sizeof(*user))))
+		return -EFAULT;
+	if (unlikely(shared))
+		return futex_shared_key(user, key);
+	key->a = (uintptr_t)proc_self()->vm;
+	key->b = (uintptr_t)user;
+	return 0;
+}
 
 static inline bool futex_key_equal(
     const struct futex_key *x, const struct futex_key *y)
@@ -83,7 +110,7 @@ static inline void futex_announce(struct futex_bucket *b)
 	atomic_fetch_add(&b->nwait, 1);
 }
 void futex_withdraw(struct futex_bucket *b);
-/* After futex_announce(); w->key and w->bitset are set. */
+/* After futex_announce(); w->key, bitset and thread are set. */
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w);
 void futex_take(struct futex_chain *c, struct futex_waiter *w);
 /* To another queue, whose bucket (b) is locked as well. */

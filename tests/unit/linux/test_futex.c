@@ -265,7 +265,8 @@ static void gather(uint32_t *at)
 	assert_int_equal(futex_key(at, false, &key), 0);
 	b = futex_bucket(&key);
 	for (int i = 0; i < 5; i++) {
-		crowd[i] = (struct futex_waiter){ .key = key };
+		crowd[i] = (struct futex_waiter){ .key = key,
+			.thread = thread_self() };
 		crowd[i].bitset = 1u << i;
 		futex_announce(b);
 		futex_enqueue(b, &crowd[i]);
