@@ -100,6 +100,14 @@ void vm_brk_init(struct vm_space *, uintptr_t start);
  * from every mapping of (obj). */
 void vm_object_zap(struct vm_object *obj, uint64_t first, uint64_t n);
 
+/* setrlimit(2)'s, bytes: AS, DATA, and STACK for what grows down. */
+struct vm_limits {
+	uint64_t as, data, stack;
+};
+void vm_set_limits(struct vm_space *, const struct vm_limits *);
+/* CommitLimit and Committed_AS of /proc/meminfo, bytes. */
+void vm_commit_stats(uint64_t *limit, uint64_t *used);
+
 #define VM_FAULT_READ  VM_READ
 #define VM_FAULT_WRITE VM_WRITE
 #define VM_FAULT_EXEC  VM_EXEC

@@ -112,6 +112,11 @@ static int set_limit(struct proc *p, unsigned res, const struct rlimit64 *new)
 	p->rlim[res] = *new;
 	if (res == RLIMIT_NOFILE)
 		fd_set_limit((unsigned)new->rlim_cur);
+	if (res == RLIMIT_AS || res == RLIMIT_DATA || res == RLIMIT_STACK)
+		vm_set_limits(
+		    p->vm, &(struct vm_limits){ p->rlim[RLIMIT_AS].rlim_cur,
+			       p->rlim[RLIMIT_DATA].rlim_cur,
+			       p->rlim[RLIMIT_STACK].rlim_cur });
 	return 0;
 }
 

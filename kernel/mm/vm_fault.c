@@ -17,9 +17,6 @@ TRACEPOINT(exceptions, page_fault, "address%x,access");
 
 #define RETRY 1
 
-/* How far a mapping grows down: there is no other limit. */
-#define GROW_MAX (64ul << 20)
-
 /* What is mapped at an address now. */
 struct mapped {
 	void *page; /* NULL: nothing */
@@ -254,8 +251,10 @@ static int grow_locked(struct vm_space *s, uintptr_t va)
 	if (v->start <= va)
 		return 0; /* another thread did it */
 	prev = vma_prev(v);
-	if (v->end - va > GROW_MAX || va < USER_MIN ||
-	    (prev && va - prev->end < VM_GUARD_GAP))
+	if (v->end - va > s->limit.stack || va < USER_MIN ||
+	    (prev && va - prev->end < VM_GUARD_GAP) ||
+	    !vm_limits_allow(s, v->start - va, v->prot, v->flags) ||
+	    ((v->flags & VM_ACCOUNT) && vm_may_commit(v->start - va)))
 		return -EFAULT;
 	vma_resize(v, va, v->end);
 	return 0;

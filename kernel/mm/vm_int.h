@@ -30,7 +30,9 @@
 /* What a mapping remembers of vm_map()'s flags. */
 #define VM_KEPT                                                         \
 	(VM_SHARED | VM_GROWSDOWN | VM_NORESERVE | VM_STACK | VM_HEAP | \
-	    VM_LOCKED | VM_NOWRITE | VM_HUGE | VM_NOHUGE)
+	    VM_LOCKED | VM_NOWRITE | VM_HUGE | VM_NOHUGE | VM_ACCOUNT)
+
+#define VM_ACCOUNT 0x80000000u /* counted as committed: vm_commit.c */
 
 /* Written with the space locked for writing, and with rmap_lock held too when
  * (obj) is set. */
@@ -58,7 +60,9 @@ struct vm_space {
 	struct rb_root vmas;
 	unsigned nvma;
 	uint64_t size, locked; /* bytes */
-	uintptr_t mmap_base;   /* mappings are placed below it */
+	uint64_t data;         /* private and writable, but for stacks */
+	struct vm_limits limit;
+	uintptr_t mmap_base; /* mappings are placed below it */
 	bool allow_wx;
 	uintptr_t brk_start, brk;
 	unsigned lock_future;  /* MCL_FUTURE: flags for what is mapped next */
@@ -78,6 +82,7 @@ struct vm_gather {
 struct vm_tune {
 	_Atomic unsigned max_map_count;
 	_Atomic unsigned huge; /* an index of vm_huge_modes[] */
+	_Atomic unsigned overcommit, overcommit_ratio;
 };
 extern struct vm_tune vm_tune;
 
@@ -104,8 +109,18 @@ bool vm_range_ok(uintptr_t addr, size_t len);
 /* Is nothing mapped, and nothing that grows down close above? */
 bool vm_range_free(struct vm_space *, uintptr_t addr, size_t len);
 uintptr_t vm_find_gap(struct vm_space *, size_t len, unsigned flags);
-/* More than there could ever be? */
-bool vm_overcommits(size_t len, unsigned prot, unsigned flags);
+/* (flags) may gain VM_ACCOUNT. */
+void vma_set_prot(struct vma *, unsigned prot, unsigned flags);
+
+/* vm_commit.c: does such a mapping count as committed? */
+bool vm_accounts(unsigned prot, unsigned flags);
+/* 0, or -ENOMEM for what is more than may be promised. */
+int vm_may_commit(uint64_t len);
+void vm_commit_count(int64_t bytes);
+bool vm_is_data(unsigned prot, unsigned flags);
+/* RLIMIT_AS and RLIMIT_DATA. */
+bool vm_limits_allow(
+    const struct vm_space *, uint64_t len, unsigned prot, unsigned flags);
 
 /* vm_gather.c */
 void gather_init(struct vm_gather *, struct vm_space *);

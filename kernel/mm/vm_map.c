@@ -77,12 +77,46 @@ static bool extend(struct vm_space *s, uintptr_t at, uintptr_t end,
 	return false;
 }
 
+/* Bytes of [addr, addr + len) that are mapped. */
+static uint64_t mapped_in(struct vm_space *s, uintptr_t addr, size_t len)
+{
+	uintptr_t end = addr + len;
+	struct vma *v = vma_find(s, addr);
+	uint64_t n = 0;
+
+	for (; v && v->start < end; v = vma_next(v))
+		n += MIN(v->end, end) - MAX(v->start, addr);
+	return n;
+}
+
+/* May there be such a mapping?  Sets VM_ACCOUNT where it counts. */
+static int admit(struct vm_space *s, uintptr_t addr, size_t len, unsigned prot,
+    unsigned *flags)
+{
+	size_t more = len;
+
+	if (!vm_limits_allow(s, more, prot, *flags)) {
+		/* what it replaces does not count */
+		if (!(*flags & VM_FIXED) || !vm_range_ok(addr, len))
+			return -ENOMEM;
+		more -= mapped_in(s, addr, len);
+		if (!vm_limits_allow(s, more, prot, *flags))
+			return -ENOMEM;
+	}
+	if (!vm_accounts(prot, *flags))
+		return 0;
+	*flags |= VM_ACCOUNT;
+	return vm_may_commit(len);
+}
+
 static int map_locked(struct vm_space *s, uintptr_t *addr, size_t len,
     unsigned prot, unsigned flags, struct vm_object *obj, uint64_t off)
 {
-	int err = place(s, addr, len, flags);
+	int err = admit(s, *addr, len, prot, &flags);
 	struct vma *v;
 
+	if (!err)
+		err = place(s, addr, len, flags);
 	if (err)
 		return err;
 	if (extend(s, *addr, *addr + len, prot, flags, obj, off))
@@ -108,7 +142,7 @@ int vm_map(struct vm_space *s, uintptr_t *addr, size_t len, unsigned prot,
 	if (len == 0 || !IS_ALIGNED(*addr | len | off, PAGE_SIZE) ||
 	    add_overflow(off, len, &end))
 		return -EINVAL;
-	if (len > USER_MAX || (!obj && vm_overcommits(len, prot, flags)))
+	if (len > USER_MAX)
 		return -ENOMEM;
 	if (!obj && (flags & VM_SHARED)) {
 		obj = shm = shm_create(len);
@@ -247,12 +281,18 @@ static void protect_pages(struct vma *v)
 
 static int protect_one(struct vma *v, unsigned prot)
 {
+	bool charge = vm_accounts(prot, v->flags) && !(v->flags & VM_ACCOUNT);
+	uint64_t len = v->end - v->start;
+
 	if ((prot & VM_WRITE) && (v->flags & VM_NOWRITE))
 		return -EACCES;
-	if (!v->obj && vm_overcommits(v->end - v->start, prot, v->flags))
+	if (charge && vm_may_commit(len))
+		return -ENOMEM;
+	if (vm_is_data(prot, v->flags) && !vm_is_data(v->prot, v->flags) &&
+	    v->space->data + len > v->space->limit.data)
 		return -ENOMEM;
 	if (v->prot != prot) {
-		v->prot = prot;
+		vma_set_prot(v, prot, v->flags | (charge ? VM_ACCOUNT : 0));
 		protect_pages(v);
 	}
 	return 0;
@@ -320,9 +360,9 @@ static bool brk_move(struct vm_space *s, uintptr_t want)
 		return vm_unmap_locked(s, new, old - new) == 0;
 	if (new == old)
 		return true;
-	return !vm_overcommits(new - s->brk_start, prot, 0) &&
-	       map_locked(s, &old, new - old, prot,
-		   VM_FIXED | VM_NOREPLACE | VM_HEAP, NULL, 0) == 0;
+	return map_locked(s, &old, new - old, prot,
+		   VM_FIXED | VM_NOREPLACE | VM_HEAP | s->lock_future, NULL,
+		   0) == 0;
 }
 
 uintptr_t vm_brk(struct vm_space *s, uintptr_t want)

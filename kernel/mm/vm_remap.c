@@ -130,6 +130,12 @@ static bool can_extend(
 	       vm_range_free(v->space, v->end, new_len - old_len);
 }
 
+static bool may_grow(const struct vma *v, size_t more)
+{
+	return vm_limits_allow(v->space, more, v->prot, v->flags) &&
+	       (!(v->flags & VM_ACCOUNT) || vm_may_commit(more) == 0);
+}
+
 static long remap_locked(struct vm_space *s, uintptr_t old, size_t old_len,
     size_t new_len, unsigned flags, uintptr_t new)
 {
@@ -154,7 +160,7 @@ static long remap_locked(struct vm_space *s, uintptr_t old, size_t old_len,
 	v = vma_find(s, old);
 	if (!v || v->start > old || v->end - old < old_len)
 		return -EFAULT;
-	if (!v->obj && vm_overcommits(new_len, v->prot, v->flags))
+	if (!may_grow(v, keep ? new_len : new_len - old_len))
 		return -ENOMEM;
 	if (!(flags & MREMAP_FIXED) && !keep) {
 		if (old_len == new_len)

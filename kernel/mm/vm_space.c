@@ -11,11 +11,14 @@
 #define STACK_ROOM     ((1ul << 34) + (2ul << 30))
 #define MMAP_RAND_BITS 28
 
+#define STACK_LIMIT    (8ul << 20) /* until vm_set_limits() */
+
 #define LOW_2G_START   0x40000000ul /* MAP_32BIT, as Linux has it */
 #define LOW_2G_END     0x80000000ul
 
 struct vm_tune vm_tune = {
 	.max_map_count = 65530, /* Linux's */
+	.overcommit_ratio = 50,
 };
 
 static struct vma *vma_of(struct rb_node *n)
@@ -127,9 +130,15 @@ static void account(struct vma *v, int sign)
 {
 	uint64_t len = v->end - v->start;
 
-	v->space->size += sign > 0 ? len : -len;
+	if (sign < 0)
+		len = -len;
+	v->space->size += len;
 	if (v->flags & VM_LOCKED)
-		v->space->locked += sign > 0 ? len : -len;
+		v->space->locked += len;
+	if (vm_is_data(v->prot, v->flags))
+		v->space->data += len;
+	if (v->flags & VM_ACCOUNT)
+		vm_commit_count((int64_t)len);
 }
 
 void vma_insert(struct vma *v)
@@ -179,6 +188,14 @@ void vma_resize(struct vma *v, uintptr_t start, uintptr_t end)
 		gap_update(vma_prev(v), v);
 	if (above)
 		gap_update(v, vma_next(v));
+}
+
+void vma_set_prot(struct vma *v, unsigned prot, unsigned flags)
+{
+	account(v, -1);
+	v->prot = prot;
+	v->flags = flags;
+	account(v, 1);
 }
 
 /* --- splitting and joining --------------------------------------------- */
@@ -327,13 +344,6 @@ uintptr_t vm_find_gap(struct vm_space *s, size_t len, unsigned flags)
 	return at ? at : gap_below(s, s->mmap_base, USER_MAX, len);
 }
 
-bool vm_overcommits(size_t len, unsigned prot, unsigned flags)
-{
-	if ((flags & VM_NORESERVE) || !(prot & VM_WRITE))
-		return false;
-	return len > mm_total_bytes();
-}
-
 struct vm_space *vm_space_create(void)
 {
 	struct vm_space *s = kzalloc(sizeof(*s));
@@ -346,6 +356,7 @@ struct vm_space *vm_space_create(void)
 		return NULL;
 	}
 	vm_lazy_start();
+	s->limit = (struct vm_limits){ UINT64_MAX, UINT64_MAX, STACK_LIMIT };
 	s->refs = 1;
 	s->vmas.update = max_gap_update;
 	rwlock_init(&s->lock);

@@ -36,6 +36,8 @@ static int parse(const char *text, unsigned max, _Atomic unsigned *out)
 	PROC_FILE(name##_file)
 
 SYSCTL(max_map_count, max_map_count, INT32_MAX);
+SYSCTL(overcommit_memory, overcommit, 2);
+SYSCTL(overcommit_ratio, overcommit_ratio, INT32_MAX);
 
 /* All modes, the one that is on in brackets. */
 static int thp_show(struct proc_out *o)

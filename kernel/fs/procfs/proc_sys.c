@@ -6,6 +6,7 @@
 #include "kern/num.h"
 #include "kern/rand.h"
 #include "kern/string.h"
+#include "kern/vm.h"
 #include "pcache.h"
 
 /* The whole machine: proc_meminfo(5), proc_sys(5), and the little of /sys that
@@ -26,9 +27,11 @@ static void mem_line(struct proc_out *o, const char *name, uint64_t bytes)
 
 static int meminfo_show(struct proc_out *o)
 {
+	uint64_t limit, committed;
 	struct mm_stats s;
 
 	mm_stats(&s);
+	vm_commit_stats(&limit, &committed);
 	mem_line(o, "MemTotal:", s.total);
 	mem_line(o, "MemFree:", s.free);
 	mem_line(
@@ -63,8 +66,8 @@ static int meminfo_show(struct proc_out *o)
 	mem_line(o, "Reserved:", s.reserved);
 	mem_line(o, "KernelPages:", s.rest);
 	mem_line(o, "Balloon:", s.balloon);
-	mem_line(o, "CommitLimit:", s.total / 2);
-	mem_line(o, "Committed_AS:", s.anon);
+	mem_line(o, "CommitLimit:", limit);
+	mem_line(o, "Committed_AS:", committed);
 	mem_line(o, "AnonHugePages:", s.anon_huge);
 	proc_printf(o, "HugePages_Total:       0\nHugePages_Free:        0\n"
 		       "HugePages_Rsvd:        0\nHugePages_Surp:        0\n"
@@ -184,8 +187,6 @@ PROC_FILE(drop_caches_file);
 	};                                              \
 	PROC_FILE(id##_file)
 
-PROC_CONST(overcommit, "sys/vm/overcommit_memory", "0");
-PROC_CONST(overcommit_ratio, "sys/vm/overcommit_ratio", "50");
 PROC_CONST(swappiness, "sys/vm/swappiness", "60");
 PROC_CONST(mmap_min_addr, "sys/vm/mmap_min_addr", "65536");
 PROC_CONST(nr_hugepages, "sys/vm/nr_hugepages", "0");
