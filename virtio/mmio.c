@@ -79,6 +79,16 @@ static void vmmio_config_read(
 		p[i] = reg_read8(regs, VIRTIO_MMIO_CONFIG + off + i);
 }
 
+static void vmmio_config_write(
+    struct virtio_dev *vd, size_t off, const void *buf, size_t len)
+{
+	volatile uint8_t *regs = vmmio_of(vd)->regs;
+	const uint8_t *p = buf;
+
+	for (size_t i = 0; i < len; i++)
+		reg_write8(regs, VIRTIO_MMIO_CONFIG + off + i, p[i]);
+}
+
 static uint32_t vmmio_config_generation(struct virtio_dev *vd)
 {
 	return vd->modern ? get(vd, VIRTIO_MMIO_CONFIG_GENERATION) : 0;
@@ -176,6 +186,7 @@ static const struct virtio_transport vmmio_transport = {
 	.features = vmmio_features,
 	.set_features = vmmio_set_features,
 	.config_read = vmmio_config_read,
+	.config_write = vmmio_config_write,
 	.config_generation = vmmio_config_generation,
 	.irq_setup = vmmio_irq_setup,
 	.irq_teardown = vmmio_irq_teardown,

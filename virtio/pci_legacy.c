@@ -51,6 +51,16 @@ static void legacy_config_read(
 		p[i] = inb(reg(vd, (unsigned)(start + off + i)));
 }
 
+static void legacy_config_write(
+    struct virtio_dev *vd, size_t off, const void *buf, size_t len)
+{
+	unsigned start = VIRTIO_PCI_CONFIG_OFF(vpci_of(vd)->has_msix);
+	const uint8_t *p = buf;
+
+	for (size_t i = 0; i < len; i++)
+		outb(reg(vd, (unsigned)(start + off + i)), p[i]);
+}
+
 static uint32_t legacy_config_generation(struct virtio_dev *vd)
 {
 	(void)vd;
@@ -99,6 +109,7 @@ static const struct virtio_transport legacy_transport = {
 	.features = legacy_features,
 	.set_features = legacy_set_features,
 	.config_read = legacy_config_read,
+	.config_write = legacy_config_write,
 	.config_generation = legacy_config_generation,
 	.irq_setup = vpci_irq_setup,
 	.irq_teardown = vpci_irq_teardown,

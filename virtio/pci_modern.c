@@ -54,6 +54,16 @@ static void modern_config_read(
 		p[i] = reg_read8(c, off + i);
 }
 
+static void modern_config_write(
+    struct virtio_dev *vd, size_t off, const void *buf, size_t len)
+{
+	volatile uint8_t *c = vpci_of(vd)->config;
+	const uint8_t *p = buf;
+
+	for (size_t i = 0; i < len; i++)
+		reg_write8(c, off + i, p[i]);
+}
+
 static uint32_t modern_config_generation(struct virtio_dev *vd)
 {
 	return reg_read8(vpci_of(vd)->common, VIRTIO_PCI_COMMON_CFGGENERATION);
@@ -118,6 +128,7 @@ static const struct virtio_transport modern_transport = {
 	.features = modern_features,
 	.set_features = modern_set_features,
 	.config_read = modern_config_read,
+	.config_write = modern_config_write,
 	.config_generation = modern_config_generation,
 	.irq_setup = vpci_irq_setup,
 	.irq_teardown = vpci_irq_teardown,

@@ -25,6 +25,7 @@ static const struct {
 	{ VIRTIO_ID_BLOCK, "blk" },
 	{ VIRTIO_ID_CONSOLE, "console" },
 	{ VIRTIO_ID_RNG, "rng" },
+	{ VIRTIO_ID_BALLOON, "balloon" },
 };
 
 static const char *type_of(uint32_t id)
@@ -177,6 +178,15 @@ int virtio_config_get(struct virtio_dev *vd, size_t off, void *buf, size_t len)
 			return 0;
 	}
 	return -EIO;
+}
+
+int virtio_config_set(
+    struct virtio_dev *vd, size_t off, const void *buf, size_t len)
+{
+	if (!range_ok(off, len, vd->config_len))
+		return -ERANGE;
+	vd->tr->config_write(vd, off, buf, len);
+	return 0;
 }
 
 void virtio_ready(struct virtio_dev *vd)

@@ -116,6 +116,14 @@ static void config_read(struct virtio_dev *vd, size_t off, void *p, size_t len)
 	}
 }
 
+static void config_write(
+    struct virtio_dev *vd, size_t off, const void *p, size_t len)
+{
+	if (!range_ok(off, len, sizeof(of(vd)->config)))
+		abort();
+	memcpy(of(vd)->config + off, p, len);
+}
+
 static uint32_t config_generation(struct virtio_dev *vd)
 {
 	return of(vd)->generation;
@@ -165,6 +173,7 @@ static const struct virtio_transport transport = {
 	.features = get_features,
 	.set_features = set_features,
 	.config_read = config_read,
+	.config_write = config_write,
 	.config_generation = config_generation,
 	.irq_setup = irq_setup,
 	.irq_teardown = irq_teardown,

@@ -34,6 +34,8 @@ struct virtio_transport {
 	void (*config_read)(
 	    struct virtio_dev *, size_t off, void *, size_t len);
 	uint32_t (*config_generation)(struct virtio_dev *);
+	void (*config_write)(
+	    struct virtio_dev *, size_t off, const void *, size_t len);
 
 	/* Thread context.  Interrupts for (nvq) queues and the configuration;
 	 * 0 or -errno. */
@@ -97,6 +99,10 @@ int virtio_negotiate(struct virtio_dev *, uint64_t wanted);
  * not all there, -EIO when it does not stop changing.  Any context.
  */
 int virtio_config_get(struct virtio_dev *, size_t off, void *, size_t len);
+
+/* Write a field that the driver may write: 0 or -ERANGE.  Any context. */
+int virtio_config_set(
+    struct virtio_dev *, size_t off, const void *, size_t len);
 
 /* Room and interrupts for (nvq) queues, before the first vq_create().
  * Thread context. */
