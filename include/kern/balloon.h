@@ -36,6 +36,16 @@ void balloon_keep(const struct balloon_block *); /* the hypervisor has it */
 bool balloon_pick(struct balloon_block *, uint64_t most) MUST_CHECK;
 void balloon_give(const struct balloon_block *); /* it is memory again */
 
+/*
+ * Free page reporting: a free block of at least (least) that has not been
+ * reported since it was allocated last, its order in (*order), which the
+ * caller has until page_report_done(); NULL: none, or little is free.
+ * (reported): the hypervisor has been told that its contents do not matter.
+ * page.c; any context.
+ */
+void *page_report_take(unsigned least, unsigned *order) MUST_CHECK;
+void page_report_done(void *va, unsigned order, bool reported);
+
 /* Pages that the hypervisor has, with the RAM that was absent at boot. */
 uint64_t balloon_pages(void);
 

@@ -24,7 +24,10 @@ struct page {
 	uint8_t type;
 	uint8_t order; /* of the block, in its first page; of the slab,
 				in all of its pages */
-	uint8_t class; /* PAGE_SLAB */
+	union {
+		uint8_t class;    /* PAGE_SLAB */
+		uint8_t reported; /* PAGE_FREE: see page_report_take() */
+	};
 	/* On this class's list, plus one; 0: on none.  Changed under that
 	 * class's lock. */
 	_Atomic uint8_t listed;

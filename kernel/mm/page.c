@@ -6,6 +6,7 @@
  */
 
 #include "kern/arch.h"
+#include "kern/balloon.h"
 #include "kern/boot.h"
 #include "kern/mm.h"
 #include "kern/num.h"
@@ -43,6 +44,8 @@ static uint64_t mark_min, mark_low, mark_high; /* page_set_marks() */
  */
 static struct spinlock buddy_lock = SPINLOCK_INIT;
 static uint32_t free_head[PAGE_ORDER_MAX + 1];
+/* Reported blocks (page_report_take()) stand behind all others. */
+static uint32_t free_tail[PAGE_ORDER_MAX + 1];
 static uint64_t free_pages;      /* in the buddy */
 static uint64_t untouched_pages; /* in ranges, not in the buddy yet */
 
@@ -68,17 +71,24 @@ struct page *page_of(const void *va)
 
 /* --- the buddy --------------------------------------------------------- */
 
-static void free_push(uint32_t pfn, unsigned order)
+static void free_push(uint32_t pfn, unsigned order, bool reported)
 {
 	struct page *pg = pfn_page(pfn);
+	uint32_t *end = reported ? &free_tail[order] : &free_head[order];
 
 	pg->type = PAGE_FREE;
 	pg->order = (uint8_t)order;
-	pg->prev = 0;
-	pg->next = free_head[order];
+	pg->reported = reported;
+	pg->prev = reported ? *end : 0;
+	pg->next = reported ? 0 : *end;
 	if (pg->next)
 		pfn_page(pg->next)->prev = pfn;
-	free_head[order] = pfn;
+	else
+		free_tail[order] = pfn;
+	if (pg->prev)
+		pfn_page(pg->prev)->next = pfn;
+	else
+		free_head[order] = pfn;
 	free_pages += 1ul << order;
 }
 
@@ -92,6 +102,8 @@ static void free_unlink(uint32_t pfn)
 		free_head[pg->order] = pg->next;
 	if (pg->next)
 		pfn_page(pg->next)->prev = pg->prev;
+	else
+		free_tail[pg->order] = pg->prev;
 	free_pages -= 1ul << pg->order;
 	pg->type = PAGE_RESERVED;
 }
@@ -108,7 +120,7 @@ static void buddy_free(uint32_t pfn, unsigned order)
 		pfn &= ~(1u << order);
 		order++;
 	}
-	free_push(pfn, order);
+	free_push(pfn, order, false);
 }
 
 /* Free [start, end) in the largest aligned blocks there are. */
@@ -193,7 +205,7 @@ static uint32_t buddy_alloc(unsigned order, uint64_t keep)
 	free_unlink(pfn);
 	while (o > order) {
 		o--;
-		free_push(pfn + (1u << o), o);
+		free_push(pfn + (1u << o), o, pfn_page(pfn)->reported);
 	}
 	return pfn;
 }
@@ -493,6 +505,55 @@ void page_join(uint32_t pfn, unsigned order)
 uint64_t page_max_pfn(void)
 {
 	return max_pfn;
+}
+
+/* --- what the hypervisor may have meanwhile ------------------------------ */
+
+void *page_report_take(unsigned least, unsigned *order)
+{
+	unsigned long flags = spin_lock_irqsave(&buddy_lock);
+	uint32_t pfn = 0;
+
+	for (unsigned o = PAGE_ORDER_MAX + 1; !pfn && o-- > least;) {
+		pfn = free_head[o];
+		*order = o;
+		if (pfn && (pfn_page(pfn)->reported ||
+			       pages_left() < mark_high + (1ul << o)))
+			pfn = 0;
+	}
+	if (pfn) {
+		free_unlink(pfn);
+		page_mark_used(pfn_page(pfn), *order);
+	}
+	spin_unlock_irqrestore(&buddy_lock, flags);
+	return pfn ? pfn_va(pfn) : NULL;
+}
+
+/* Blocks that are not all reported are not joined: they would be none. */
+static bool other_is_reported(uint32_t pfn, unsigned order)
+{
+	const struct page *pg = pfn_page(pfn ^ (1u << order));
+
+	return pg->type == PAGE_FREE && pg->order == order && pg->reported;
+}
+
+void page_report_done(void *va, unsigned order, bool reported)
+{
+	uint32_t pfn = page_pfn(page_of(va));
+	unsigned long flags;
+
+	if (!reported) {
+		page_free(va, order);
+		return;
+	}
+	flags = spin_lock_irqsave(&buddy_lock);
+	pfn_page(pfn)->type = PAGE_RESERVED;
+	while (order < PAGE_ORDER_MAX && other_is_reported(pfn, order)) {
+		free_unlink(pfn ^ (1u << order));
+		pfn &= ~(1u << order++);
+	}
+	free_push(pfn, order, true);
+	spin_unlock_irqrestore(&buddy_lock, flags);
 }
 
 /* --- what is kept back --------------------------------------------------- */

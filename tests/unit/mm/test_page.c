@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "kern/balloon.h"
 #include "kern/sched.h"
 #include "mm_fixture.h"
 
@@ -41,6 +42,7 @@ bool mm_reclaim(size_t bytes)
 static void boot(void)
 {
 	memset(free_head, 0, sizeof(free_head));
+	memset(free_tail, 0, sizeof(free_tail));
 	memset(&mm_cpu, 0, sizeof(mm_cpu));
 	nrange = cur_range = 0;
 	cur_pfn = free_pages = untouched_pages = total_pages = 0;
@@ -316,6 +318,40 @@ static void test_reserve(void **state)
 	assert_int_equal(page_shortfall(), 0);
 }
 
+/* Each free block is offered once, and again after it was allocated. */
+static void test_report(void **state)
+{
+	uint64_t before, n = 0;
+	void *p, *chain;
+	unsigned order;
+
+	(void)state;
+	fixture_create(64 * MIB);
+	fixture_ram(0, 64 * MIB);
+	boot();
+	take_all(&chain);
+	give_all(chain);
+	before = free_bytes();
+	p = page_report_take(9, &order);
+	assert_non_null(p);
+	page_report_done(p, order, false); /* not taken: it comes again */
+	for (; (p = page_report_take(9, &order)) != NULL; n += 1u << order) {
+		assert_true(order >= 9);
+		memset(p, 0xdd, PAGE_SIZE << order);
+		page_report_done(p, order, true);
+	}
+	assert_true(n * PAGE_SIZE > before / 2);
+	assert_int_equal(free_bytes(), before);
+	/* All of it can be had, and is news when it comes back. */
+	assert_int_equal(take_all(&chain), before / PAGE_SIZE);
+	assert_null(page_report_take(0, &order));
+	give_all(chain);
+	p = page_report_take(9, &order);
+	assert_non_null(p);
+	page_report_done(p, order, false);
+	assert_int_equal(free_bytes(), before);
+}
+
 static void test_trim(void **state)
 {
 	uint64_t before;
@@ -345,6 +381,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_module_comes_back, teardown),
 		cmocka_unit_test_teardown(test_shrinker, teardown),
 		cmocka_unit_test_teardown(test_reserve, teardown),
+		cmocka_unit_test_teardown(test_report, teardown),
 		cmocka_unit_test_teardown(test_trim, teardown),
 	};
 
