@@ -1,7 +1,8 @@
 """A redis client that counts: usage: client.py HOST FILE
 
 Sets and gets keys one after another until FILE appears, and checks each
-answer.  Prints how many, and what was not as expected; exits with 1 then."""
+answer.  Prints how many, and what was not as expected; exits with 1 then.
+The file "progress" has the number so far."""
 import os
 import socket
 import sys
@@ -37,6 +38,8 @@ def main():
             if wrong > 5:
                 break
         n += 1
+        with open("progress", "w") as p:
+            p.write("%d\n" % n)
     print("requests %d wrong %d" % (n, wrong))
     return wrong != 0 or n == 0
 
