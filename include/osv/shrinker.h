@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define OSV_SHRINKER_DEVICE "/dev/shrinker"
-#define OSV_SHRINKER_LINE   32 /* a request or an answer fits in so many bytes */
+#define OSV_SHRINKER_LINE   32 /* room for a request or an answer */
 
 /*
  * Called for each request, in the thread that serves: free about (target)
