@@ -193,7 +193,7 @@ static void ep_unqueue(struct ep_item *it)
  * take the lists for empty then, and who did so before is seen in (sleeping)
  * afterwards.
  */
-static void ep_gather(struct epoll *ep)
+static inline void ep_gather(struct epoll *ep)
 {
 	struct list *before = &ep->ready;
 	struct ep_item *it;
@@ -209,7 +209,7 @@ static void ep_gather(struct epoll *ep)
 }
 
 /* True: something is left. */
-static bool ep_gathered(struct epoll *ep)
+static inline bool ep_gathered(struct epoll *ep)
 {
 	bool left = !list_empty(&ep->ready);
 
@@ -526,13 +526,13 @@ void epoll_file_gone(struct file *f)
 /* --- waiting ----------------------------------------------------------- */
 
 /* A look at the ready list as it is now. */
-static void ep_scan_begin(struct epoll *ep)
+static inline void ep_scan_begin(struct epoll *ep)
 {
 	mutex_lock(&ep->lock);
 	ep_gather(ep);
 }
 
-static void ep_scan_end(struct epoll *ep)
+static inline void ep_scan_end(struct epoll *ep)
 {
 	bool left = ep_gathered(ep);
 

@@ -113,7 +113,7 @@ static inline long io_one(struct file *f, uint32_t what, const void *buf,
 }
 
 /* Other threads may close (fd) meanwhile, or it is not open. */
-static NOINLINE long io_counted(
+static inline long io_counted(
     int fd, uint32_t what, const void *buf, size_t n, const int64_t *off)
 {
 	struct file *f = fd_get(fd);
@@ -147,34 +147,53 @@ static long io_vector(
 	return r;
 }
 
-/* With a position of the call's own, or (off) NULL. */
-static inline long io_fd(
-    int fd, uint32_t what, const void *buf, size_t n, const int64_t *off)
+static NOINLINE long read_counted(
+    int fd, void *buf, size_t n, const int64_t *off)
+{
+	return io_counted(fd, FILE_READS, buf, n, off);
+}
+
+static NOINLINE long write_counted(
+    int fd, const void *buf, size_t n, const int64_t *off)
+{
+	return io_counted(fd, FILE_WRITES, buf, n, off);
+}
+
+static inline long io_reads(int fd, void *buf, size_t n, const int64_t *off)
 {
 	struct file *f = fd_alone(fd);
 
-	return likely(f) ? io_one(f, what, buf, n, off)
-			 : io_counted(fd, what, buf, n, off);
+	return likely(f) ? io_one(f, FILE_READS, buf, n, off)
+			 : read_counted(fd, buf, n, off);
+}
+
+static inline long io_writes(
+    int fd, const void *buf, size_t n, const int64_t *off)
+{
+	struct file *f = fd_alone(fd);
+
+	return likely(f) ? io_one(f, FILE_WRITES, buf, n, off)
+			 : write_counted(fd, buf, n, off);
 }
 
 long sys_read(int fd, void *buf, size_t n)
 {
-	return io_fd(fd, FILE_READS, buf, n, NULL);
+	return io_reads(fd, buf, n, NULL);
 }
 
 long sys_write(int fd, const void *buf, size_t n)
 {
-	return io_fd(fd, FILE_WRITES, buf, n, NULL);
+	return io_writes(fd, buf, n, NULL);
 }
 
 long sys_pread64(int fd, void *buf, size_t n, int64_t off)
 {
-	return io_fd(fd, FILE_READS, buf, n, &off);
+	return io_reads(fd, buf, n, &off);
 }
 
 long sys_pwrite64(int fd, const void *buf, size_t n, int64_t off)
 {
-	return io_fd(fd, FILE_WRITES, buf, n, &off);
+	return io_writes(fd, buf, n, &off);
 }
 
 long sys_readv(int fd, const void *iov, unsigned long n)
