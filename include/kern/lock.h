@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "list.h"
 
@@ -32,16 +33,18 @@ void spin_unlock_irqrestore(struct spinlock *, unsigned long flags);
 
 /*
  * Mutex: sleeps, not recursive; thread context, not with preemption off.
- * Taken uncontended with one compare-and-swap.  kernel/sched/mutex.c
+ * Lock-free to take and to queue for.  kernel/sched/mutex.c
  */
+struct mutex_waiter;
+
 struct mutex {
-	_Atomic(struct thread *) owner; /* bit 0: somebody waits */
-	struct spinlock lock;           /* protects waiters */
-	struct list waiters;
+	_Atomic uintptr_t word;            /* mutex.c says what is in it */
+	_Atomic(struct thread *) owner;    /* a hint for others */
+	struct mutex_waiter *first, *last; /* the owner's */
 };
-#define MUTEX_INIT(m)                                       \
-	{                                                   \
-		NULL, SPINLOCK_INIT, LIST_INIT((m).waiters) \
+#define MUTEX_INIT(m)               \
+	{                           \
+		0, NULL, NULL, NULL \
 	}
 
 void mutex_init(struct mutex *);
@@ -56,7 +59,8 @@ bool mutex_held(const struct mutex *); /* by the caller */
  */
 struct rwlock {
 	struct spinlock lock;
-	int readers;     /* -1: a writer */
+	_Atomic(struct thread *) writer; /* a hint */
+	int readers;                     /* -1: a writer */
 	bool handoff;    /* the first waiter has waited long enough */
 	unsigned passed; /* how many did not wait while others did */
 	struct list waiters;

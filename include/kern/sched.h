@@ -17,6 +17,7 @@
 #include "arch.h"
 #include "list.h"
 #include "lock.h"
+#include "mpsc.h"
 #include "percpu.h"
 #include "rbtree.h"
 
@@ -35,7 +36,7 @@ struct waitq {
 };
 
 struct rcu_head {
-	struct rcu_head *next;
+	struct mpsc_node node;
 	void (*fn)(struct rcu_head *);
 };
 
@@ -79,7 +80,7 @@ struct thread {
 	uint64_t burst;         /* average between sleeps, ns */
 	uint64_t nvcsw, nivcsw; /* voluntary, involuntary switches */
 	struct list run_link, wait_link, all_link;
-	struct thread *incoming; /* lock-free list of remote wake-ups */
+	struct mpsc_node incoming; /* to the queue of another cpu */
 	_Atomic bool on_cpu;
 	_Atomic bool interrupted; /* thread_interrupt() since the last sleep */
 	_Atomic bool intr_sleep;  /* asleep with WAIT_INTR */

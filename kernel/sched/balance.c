@@ -165,7 +165,7 @@ void balance_push(struct runq *rq, struct thread *t, unsigned cpu)
 	runq_dequeue(rq, t);
 	t->charged_at = clock_mono();
 	runq_move(t, cpu);
-	if (runq_push_incoming(cpus[cpu]->runq, t))
+	if (mpsc_push(&cpus[cpu]->runq->incoming, &t->incoming))
 		sched_kick(cpu);
 }
 

@@ -11,8 +11,7 @@
 
 static bool has_work(struct cpu *c)
 {
-	return atomic_load(&c->need_resched) ||
-	       atomic_load(&c->runq->incoming) != NULL;
+	return atomic_load(&c->need_resched) || !mpsc_empty(&c->runq->incoming);
 }
 
 /*

@@ -14,7 +14,7 @@
 #define RCU_POLL        (200 * NSEC_PER_USEC)
 
 _Atomic uint64_t rcu_period = 1;
-static _Atomic(struct rcu_head *) queue;
+static struct mpsc queue;
 static struct waitq wait = WAITQ_INIT(wait);
 static struct spinlock wait_lock = SPINLOCK_INIT;
 
@@ -47,14 +47,10 @@ void rcu_synchronize(void)
 
 void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *))
 {
-	struct rcu_head *head = atomic_load(&queue);
 	unsigned long flags;
 
 	h->fn = fn;
-	do {
-		h->next = head;
-	} while (!atomic_compare_exchange_weak(&queue, &head, h));
-	if (head)
+	if (!mpsc_push(&queue, &h->node))
 		return;
 	flags = spin_lock_irqsave(&wait_lock);
 	waitq_wake_all(&wait);
@@ -65,23 +61,26 @@ static void wait_for_calls(void)
 {
 	unsigned long flags = spin_lock_irqsave(&wait_lock);
 
-	while (!atomic_load(&queue))
+	while (mpsc_empty(&queue))
 		waitq_wait(&wait, &wait_lock, &flags, TIME_NEVER, 0);
 	spin_unlock_irqrestore(&wait_lock, flags);
 }
 
 static void rcu_main(void *arg)
 {
-	struct rcu_head *h, *next;
+	struct mpsc_node *n, *next;
 
 	(void)arg;
 	for (;;) {
 		wait_for_calls();
 		thread_sleep_until(clock_mono() + RCU_BATCH_DELAY, 0);
-		h = atomic_exchange(&queue, NULL);
+		n = mpsc_take(&queue);
 		rcu_synchronize();
-		for (; h; h = next) {
-			next = h->next;
+		for (; n; n = next) {
+			struct rcu_head *h =
+			    container_of(n, struct rcu_head, node);
+
+			next = n->next;
 			h->fn(h);
 		}
 	}

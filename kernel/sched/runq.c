@@ -169,27 +169,3 @@ struct thread *runq_find_for(struct runq *rq, unsigned cpu)
 			return thread_of(n);
 	return NULL;
 }
-
-/* Any cpu.  Pairs with the exchange in runq_take_incoming(). */
-bool runq_push_incoming(struct runq *rq, struct thread *t)
-{
-	struct thread *head =
-	    atomic_load_explicit(&rq->incoming, memory_order_relaxed);
-
-	do {
-		t->incoming = head;
-	} while (!atomic_compare_exchange_weak(&rq->incoming, &head, t));
-	return head == NULL;
-}
-
-struct thread *runq_take_incoming(struct runq *rq)
-{
-	struct thread *t, *next, *out = NULL;
-
-	for (t = atomic_exchange(&rq->incoming, NULL); t; t = next) {
-		next = t->incoming;
-		t->incoming = out;
-		out = t;
-	}
-	return out;
-}

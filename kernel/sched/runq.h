@@ -124,15 +124,4 @@ static inline bool runq_preempts(
 	return runq_before(t->vruntime + SCHED_WAKE_GRAIN, current->vruntime);
 }
 
-/* --- threads from other cpus ---------------------------------------------- */
-
-/* Any cpu.  True: it was empty. */
-bool runq_push_incoming(struct runq *, struct thread *);
-struct thread *runq_take_incoming(struct runq *); /* oldest first */
-
-static inline bool runq_has_incoming(struct runq *rq)
-{
-	return atomic_load_explicit(&rq->incoming, memory_order_relaxed);
-}
-
 #endif /* SCHED_RUNQ_H */

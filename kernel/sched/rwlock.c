@@ -6,10 +6,12 @@
  * writer that is not even woken, since readers overlap: only so many may pass.
  */
 
+#include "kern/arch.h"
 #include "kern/panic.h"
 #include "sched_int.h"
 
 #define PASS_MAX 16
+#define SPIN_MAX 400 /* looks at a lock whose writer runs */
 
 struct rw_waiter {
 	struct list link;
@@ -28,9 +30,12 @@ static bool can_take(const struct rwlock *l, bool write)
 	return write ? l->readers == 0 : l->readers >= 0;
 }
 
-static void take(struct rwlock *l, bool write)
+/* (t): who gets it, for look_first(). */
+static void take(struct rwlock *l, bool write, struct thread *t)
 {
 	l->readers = write ? -1 : l->readers + 1;
+	if (write)
+		atomic_store_explicit(&l->writer, t, memory_order_relaxed);
 }
 
 static struct rw_waiter *first_waiter(struct rwlock *l)
@@ -48,7 +53,7 @@ static void hand_over(struct rwlock *l)
 	while ((w = first_waiter(l)) != NULL && can_take(l, w->write)) {
 		struct thread *t = w->thread;
 
-		take(l, w->write);
+		take(l, w->write, t);
 		list_del(&w->link);
 		w->granted = true;
 		(void)thread_wake(t, 0);
@@ -87,7 +92,7 @@ static bool try_again(struct rwlock *l, struct rw_waiter *w)
 		return false;
 	}
 	list_del(&w->link);
-	take(l, w->write);
+	take(l, w->write, w->thread);
 	l->handoff = false;
 	if (first)
 		l->passed = 0;
@@ -100,16 +105,44 @@ static bool take_at_once(struct rwlock *l, bool write)
 {
 	if (l->handoff || !can_take(l, write))
 		return false;
-	take(l, write);
+	take(l, write, thread_self());
 	if (first_waiter(l) && ++l->passed == PASS_MAX)
 		l->handoff = true;
 	return true;
 }
 
+/* Does a cpu run the writer?  With preemption off it is not freed meanwhile. */
+static bool writer_runs(const struct rwlock *l)
+{
+	struct thread *t;
+	bool runs;
+
+	preempt_disable();
+	t = atomic_load_explicit(&l->writer, memory_order_relaxed);
+	runs = t && atomic_load_explicit(&t->on_cpu, memory_order_relaxed);
+	preempt_enable();
+	return runs;
+}
+
+/* What a writer on another cpu holds it gives up sooner than we would sleep
+ * and wake. */
+static void look_first(const struct rwlock *l)
+{
+	for (unsigned i = 0; i < SPIN_MAX && writer_runs(l); i++) {
+		if (!sched_may_spin())
+			return;
+		cpu_relax();
+	}
+}
+
 static void rwlock_take(struct rwlock *l, bool write)
 {
 	struct rw_waiter w = { .thread = thread_self(), .write = write };
-	unsigned long flags = spin_lock_irqsave(&l->lock);
+	unsigned long flags;
+
+	if (unlikely(atomic_load_explicit(&l->writer, memory_order_relaxed)))
+		look_first(l);
+	flags = spin_lock_irqsave(&l->lock);
 
 	if (take_at_once(l, write)) {
 		spin_unlock_irqrestore(&l->lock, flags);
@@ -149,6 +182,8 @@ void rwlock_unlock(struct rwlock *l)
 	unsigned long flags = spin_lock_irqsave(&l->lock);
 
 	assert(l->readers != 0);
+	if (l->readers < 0)
+		atomic_store_explicit(&l->writer, NULL, memory_order_relaxed);
 	l->readers = l->readers < 0 ? 0 : l->readers - 1;
 	wake_first(l);
 	spin_unlock_irqrestore(&l->lock, flags);

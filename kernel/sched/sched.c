@@ -141,18 +141,18 @@ static void send(struct thread *t, unsigned cpu)
 {
 	if (cpu != t->cpu)
 		runq_move(t, cpu);
-	if (runq_push_incoming(cpus[cpu]->runq, t))
+	if (mpsc_push(&cpus[cpu]->runq->incoming, &t->incoming))
 		sched_kick(cpu);
 }
 
 /* Interrupts off.  Take what other cpus gave us. */
 static NOINLINE void drain_incoming(struct cpu *c)
 {
-	struct thread *t = runq_take_incoming(c->runq), *next;
+	struct mpsc_node *n = mpsc_take(&c->runq->incoming), *next;
 
-	for (; t; t = next) {
-		next = t->incoming;
-		arrive(c, t);
+	for (; n; n = next) {
+		next = n->next;
+		arrive(c, container_of(n, struct thread, incoming));
 	}
 }
 
@@ -323,7 +323,7 @@ void schedule(void)
 		runq_charge(c->runq, prev, now);
 		put_prev(c, prev);
 	}
-	if (unlikely(runq_has_incoming(c->runq)))
+	if (unlikely(!mpsc_empty(&c->runq->incoming)))
 		drain_incoming(c);
 	next = pick_next(c, prev);
 	time_starts(next, now);
@@ -400,7 +400,7 @@ void sched_preempt(void)
 /* Interrupts off.  Is the current thread the only one that may run here? */
 static bool is_only_one(struct cpu *c)
 {
-	return !runq_pick(c->runq) && !runq_has_incoming(c->runq) &&
+	return !runq_pick(c->runq) && mpsc_empty(&c->runq->incoming) &&
 	       affinity_has(c->current, c->id);
 }
 
@@ -424,7 +424,7 @@ bool sched_may_spin(void)
 
 	return !sched_alone() && !READ_ONCE(c->need_resched) &&
 	       !atomic_load_explicit(&c->runq->nready, memory_order_relaxed) &&
-	       !runq_has_incoming(c->runq);
+	       mpsc_empty(&c->runq->incoming);
 }
 
 void preempt_resched(void)

@@ -41,7 +41,7 @@ struct runq {
 	uint64_t kicks[THREAD_CPUS_WORDS]; /* see preempt_resched() */
 
 	/* Other cpus write these three. */
-	_Atomic(struct thread *) incoming ALIGNED(CACHE_LINE);
+	struct mpsc incoming ALIGNED(CACHE_LINE);
 	_Atomic uint32_t pull_for; /* a cpu that would take a thread */
 	_Atomic bool unsorted;     /* see prio.c */
 } ALIGNED(CACHE_LINE);
@@ -126,6 +126,9 @@ void timer_resched(void); /* a remote cpu put an earlier timer on ours */
 
 /* stat.c */
 void stat_init(void);
+
+/* waitq.c: instead of sleep_end(), when there is no more need to sleep. */
+void sleep_cancel(void);
 
 /* rcu.c, work.c: start their threads */
 void rcu_init(void);

@@ -49,6 +49,13 @@ static bool sleep_abort(struct thread *t)
 	    &t->state, &sleeping, THREAD_RUNNING);
 }
 
+void sleep_cancel(void)
+{
+	/* Otherwise we are on a queue, and have to come off it. */
+	if (!sleep_abort(thread_self()))
+		schedule();
+}
+
 static NOINLINE void sleep_until(struct thread *t, uint64_t deadline)
 {
 	struct sleep_timer st = { .thread = t };

@@ -24,7 +24,7 @@ static unsigned locks_held;
 static unsigned sleeping_held; /* of them: one may sleep with these */
 static struct timer *timers[256];
 static struct list works = LIST_INIT(works);
-static struct rcu_head *rcu_queue;
+static struct mpsc_node *rcu_queue;
 static struct thread boot_thread = { .id = 1, .name = "test" };
 static struct cpu boot_cpu = { .self = &boot_cpu, .current = &boot_thread };
 static struct fake_thread *last_thread;
@@ -483,8 +483,8 @@ void work_flush(void)
 void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *))
 {
 	h->fn = fn;
-	h->next = rcu_queue;
-	rcu_queue = h;
+	h->node.next = rcu_queue;
+	rcu_queue = &h->node;
 }
 
 bool fake_rcu_run(void)
@@ -492,9 +492,10 @@ bool fake_rcu_run(void)
 	bool any = false;
 
 	while (rcu_queue) {
-		struct rcu_head *h = rcu_queue;
+		struct rcu_head *h =
+		    container_of(rcu_queue, struct rcu_head, node);
 
-		rcu_queue = h->next;
+		rcu_queue = h->node.next;
 		h->fn(h);
 		any = true;
 	}

@@ -33,29 +33,27 @@ void preempt_resched(void)
 {
 }
 
-static struct rcu_head *_Atomic rcu_list;
+static struct mpsc rcu_list;
 
 void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *))
 {
-	struct rcu_head *head = atomic_load(&rcu_list);
-
 	h->fn = fn;
-	do {
-		h->next = head;
-	} while (!atomic_compare_exchange_weak(&rcu_list, &head, h));
+	mpsc_push(&rcu_list, &h->node);
 }
 
 /* A grace period: every reader of now has left once the lock was ours. */
 static bool rcu_run(void)
 {
-	struct rcu_head *h = atomic_exchange(&rcu_list, NULL), *next;
+	struct mpsc_node *n = mpsc_take(&rcu_list), *next;
 
-	if (!h)
+	if (!n)
 		return false;
 	pthread_rwlock_wrlock(&rcu);
 	pthread_rwlock_unlock(&rcu);
-	for (; h; h = next) {
-		next = h->next;
+	for (; n; n = next) {
+		struct rcu_head *h = container_of(n, struct rcu_head, node);
+
+		next = n->next;
 		h->fn(h);
 	}
 	return true;

@@ -46,6 +46,11 @@ void preempt_resched(void)
 	sched_yield();
 }
 
+bool sched_may_spin(void)
+{
+	return true;
+}
+
 uint64_t clock_mono(void)
 {
 	return 0;

@@ -228,7 +228,7 @@ static void test_affinity(void **state)
 	assert_true(cpu[0].need_resched);
 	sched_preempt();
 	assert_ptr_equal(cpu[0].current, &idle[0]);
-	assert_ptr_equal(cpu[1].runq->incoming, &t[0]);
+	assert_ptr_equal(cpu[1].runq->incoming.newest, &t[0].incoming);
 	assert_int_equal(ipis[1], 1);
 }
 
@@ -266,8 +266,8 @@ static void test_woken_in_switch(void **state)
 	on_switch = wake_0;
 	sched_preempt();
 	assert_ptr_equal(cpu[0].current, &idle[0]);
-	assert_null(cpu[1].runq->incoming);
-	assert_ptr_equal(cpu[0].runq->incoming, &t[0]);
+	assert_true(mpsc_empty(&cpu[1].runq->incoming));
+	assert_ptr_equal(cpu[0].runq->incoming.newest, &t[0].incoming);
 	assert_int_equal(ipis[0], 1);
 	resched(NULL);
 	assert_true(cpu[0].need_resched);

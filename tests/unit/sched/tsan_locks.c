@@ -11,7 +11,7 @@
 #include "kern/errno.h"
 #include "kern/panic.h"
 #include "kern/sched.h"
-#include "kernel/sched/runq.h"
+#include "kernel/sched/sched_int.h"
 #include "pthread_sched.h"
 
 #define ROUNDS 3000
@@ -239,41 +239,44 @@ static void test_rwlock_writer(void **state)
 /* Threads 1 and up push their nodes; thread 0 takes them. */
 #define PUSHERS 4
 
-static struct runq rq;
-static struct thread nodes[PUSHERS][ROUNDS];
+static struct mpsc mpsc;
+static struct token {
+	struct mpsc_node node;
+	unsigned from, n;
+} nodes[PUSHERS][ROUNDS];
 static _Atomic unsigned notified;
 
-static void incoming(size_t arg)
+static void push_and_take(size_t arg)
 {
-	unsigned next[PUSHERS] = { 0 }, n = 0;
+	unsigned expect[PUSHERS] = { 0 }, n = 0;
 
 	for (unsigned i = 0; arg > 0 && i < ROUNDS; i++) {
-		struct thread *t = &nodes[arg - 1][i];
+		struct token *t = &nodes[arg - 1][i];
 
-		t->id = i;
-		t->cpu = (uint32_t)arg - 1;
-		if (runq_push_incoming(&rq, t))
+		t->n = i;
+		t->from = (unsigned)arg - 1;
+		if (mpsc_push(&mpsc, &t->node))
 			atomic_fetch_add(&notified, 1);
 	}
 	while (arg == 0 && n < PUSHERS * ROUNDS) {
-		struct thread *t = runq_take_incoming(&rq), *following;
+		struct mpsc_node *at = mpsc_take(&mpsc), *next;
 
-		for (; t; t = following) {
-			following = t->incoming;
-			assert(t->id == next[t->cpu]);
-			next[t->cpu]++;
-			n++;
+		for (; at; at = next, n++) {
+			struct token *t = container_of(at, struct token, node);
+
+			next = at->next;
+			assert(t->n == expect[t->from]);
+			expect[t->from]++;
 		}
 	}
 }
 
-static void test_incoming(void **state)
+static void test_mpsc(void **state)
 {
 	(void)state;
-	runq_init(&rq, cpu_self());
-	run_threads(PUSHERS + 1, incoming);
+	run_threads(PUSHERS + 1, push_and_take);
 	assert_true(notified > 0);
-	assert_null(rq.incoming);
+	assert_true(mpsc_empty(&mpsc));
 }
 
 int main(void)
@@ -285,7 +288,7 @@ int main(void)
 		cmocka_unit_test(test_interrupt),
 		cmocka_unit_test(test_rwlock),
 		cmocka_unit_test(test_rwlock_writer),
-		cmocka_unit_test(test_incoming),
+		cmocka_unit_test(test_mpsc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
