@@ -191,6 +191,10 @@ static inline bool trapframe_is_call(const struct trapframe *tf)
  */
 void arch_call_entry(void);
 
+/* The program has gone, with all its memory and all threads but the current:
+ * forget which of its call sites were rewritten. */
+void arch_forget_sites(void);
+
 static inline bool trapframe_is_app(const struct trapframe *tf)
 {
 	return (int64_t)tf->rip >= 0;

@@ -35,6 +35,7 @@ struct cpu {
 	uint32_t apic_id;
 	_Atomic bool online;
 	_Atomic bool idle_polling; /* no IPI needed to wake it */
+	int32_t door_count;        /* kernel/arch/x86_64/site.c: asm */
 	struct thread *idle;
 	struct runq *runq;
 	struct timerq *timerq;

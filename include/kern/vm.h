@@ -118,6 +118,15 @@ void vm_commit_stats(uint64_t *limit, uint64_t *used);
  */
 int vm_fault(struct vm_space *, uintptr_t addr, unsigned access);
 
+/*
+ * Code of a private file mapping that is executable and not writable: (from),
+ * (n) bytes at (addr) within a page, becomes (to), in a copy of the page that
+ * takes the page's place at once, for all cpus.  0, -EACCES when it is no such
+ * code, -EAGAIN when something else is there, -ENOMEM.
+ */
+int vm_patch_text(struct vm_space *, uintptr_t addr, const void *from,
+    const void *to, size_t n);
+
 /* One row of /proc/self/maps. */
 struct vm_info {
 	uintptr_t start, end;

@@ -206,6 +206,14 @@ static int set_trace(const char *v)
 	return 0;
 }
 
+static int set_syscall_rewrite(const char *v)
+{
+	boot_params.keep_syscalls = strcmp(v, "off") == 0;
+	if (boot_params.keep_syscalls || strcmp(v, "on") == 0)
+		return 0;
+	return refuse("syscall-rewrite", v, "must be on or off");
+}
+
 static int set_help(const char *v)
 {
 	boot_params.help = true;
@@ -225,6 +233,8 @@ static const struct option options[] = {
 	{ "console", VALUE_TEXT, set_console, "=serial|hvc|all" },
 	{ "allow-wx", VALUE_TEXT, set_allow_wx,
 	    "=PROGRAM  may have memory writable and executable (repeatable)" },
+	{ "syscall-rewrite", VALUE_TEXT, set_syscall_rewrite,
+	    "=on|off  make the program's system calls jumps (on)" },
 	{ "verbose", VALUE_NONE, set_verbose, "  show the whole log" },
 	{ "bootchart", VALUE_NONE, set_bootchart,
 	    "  show how long each step of the boot took" },

@@ -346,6 +346,7 @@ static int exec_replace(
 	r = vm_unmap(p->vm, USER_MIN, USER_MAX - USER_MIN);
 	if (r != 0)
 		return fail(x, r, NULL, "the old program cannot be unmapped");
+	arch_forget_sites();
 	reset_process(x, p);
 	exec_layout_choose(p->personality, &x->layout);
 	vm_space_place(p->vm, x->layout.random);

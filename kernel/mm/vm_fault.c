@@ -320,3 +320,73 @@ int vm_fault(struct vm_space *s, uintptr_t addr, unsigned access)
 		atomic_fetch_add_explicit(&s->minflt, 1, memory_order_relaxed);
 	return err;
 }
+
+/* --- changing code ------------------------------------------------------- */
+
+static bool is_text(const struct vma *v, uintptr_t va)
+{
+	return v && v->start <= va && v->obj && (v->prot & VM_EXEC) &&
+	       !(v->prot & VM_WRITE) && !(v->flags & VM_SHARED);
+}
+
+/* The page that is mapped at (va), with a reference; NULL: none, or part of a
+ * larger one. */
+static void *get_mapped(struct vm_space *s, uintptr_t va)
+{
+	void *page = NULL;
+	unsigned prot;
+	uint64_t pa;
+	size_t size;
+
+	mutex_lock(&s->pt_lock);
+	if (pt_lookup(s->pt, va, &pa, &size, &prot, NULL, NULL) &&
+	    size == PAGE_SIZE && !(prot & PT_NONE)) {
+		page = pa_to_va(pa);
+		page_get(page);
+	}
+	mutex_unlock(&s->pt_lock);
+	return page;
+}
+
+static int patch_page(
+    struct vma *v, uintptr_t addr, const void *from, const void *to, size_t n)
+{
+	uintptr_t va = ALIGN_DOWN(addr, PAGE_SIZE);
+	uint64_t seq = atomic_load(&v->space->zap_seq);
+	void *old = get_mapped(v->space, va);
+	uint8_t *page;
+	int err;
+
+	if (!old)
+		return -EAGAIN;
+	page = page_alloc(0, PAGE_USER);
+	if (!page) {
+		page_put(old);
+		return -ENOMEM;
+	}
+	memcpy(page, old, PAGE_SIZE);
+	err = memcmp(page + (addr - va), from, n) ? -EAGAIN : 0;
+	if (!err) {
+		memcpy(page + (addr - va), to, n);
+		err = install(
+		    v, va, old, page, vm_pt_prot(v->prot) | PT_DIRTY, seq);
+	}
+	if (err)
+		page_put(page);
+	page_put(old);
+	return err == RETRY ? -EAGAIN : err;
+}
+
+int vm_patch_text(struct vm_space *s, uintptr_t addr, const void *from,
+    const void *to, size_t n)
+{
+	struct vma *v;
+	int err = -EACCES;
+
+	rwlock_read(&s->lock);
+	v = vma_find(s, addr);
+	if (is_text(v, ALIGN_DOWN(addr, PAGE_SIZE)))
+		err = patch_page(v, addr, from, to, n);
+	rwlock_unlock(&s->lock);
+	return err;
+}

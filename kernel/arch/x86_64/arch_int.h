@@ -180,6 +180,8 @@ void trap_app_exit(struct trapframe *tf);
  * True: the short way back will do; false: all of (tf) is to be loaded. */
 bool syscall_handler(struct trapframe *tf);
 bool syscall_exit_handler(struct trapframe *tf);
+/* As syscall_handler(); the call is one of those whose site is looked at. */
+bool syscall_sample_handler(struct trapframe *tf);
 /* The same for door (b). */
 bool call_handler(struct trapframe *tf);
 bool call_exit_handler(struct trapframe *tf);

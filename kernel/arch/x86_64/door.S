@@ -234,11 +234,12 @@ syscall_entry:
 	sti
 	movq %r11, TF_RSP(%rsp)
 	save_args
+	decl %gs:CPU_DOOR_COUNT
+	js syscall_sample
 	cmpq $APP_CALL_COUNT, %rax
 	jae syscall_whole
 	movq %r10, %rcx
 	call *app_calls(, %rax, 8)
-syscall_called:
 	.globl door_syscall_exit
 door_syscall_exit:
 	check_work syscall_work
@@ -249,6 +250,31 @@ door_syscall_exit:
 	movq TF_RSP(%rsp), %rsp
 	.globl door_syscall_jump
 door_syscall_jump:
+	jmpq *%rcx
+
+	/*
+	 * Door (c), a rewritten call site (site.c): as (a), but the flags are
+	 * not kept.  The number is one of app_calls[].
+	 */
+	.globl door_site_entry
+	.type door_site_entry, @function
+door_site_entry:
+	movq %rsp, %r11
+	movq %gs:CPU_KSTACK_TOP, %rsp
+	subq $TF_SIZE, %rsp
+	cld
+	movq %r11, TF_RSP(%rsp)
+	save_args
+	movq %r10, %rcx
+	call *app_calls(, %rax, 8)
+site_called:
+	.globl door_site_exit
+door_site_exit:
+	check_work site_work
+	restore_args
+	movq TF_RSP(%rsp), %rsp
+	.globl door_site_jump
+door_site_jump:
 	jmpq *%rcx
 
 	/*
@@ -307,10 +333,21 @@ app_call_frame:
 	popq %r11
 	cmpq $call_called, %r11
 	je call_whole
+	cmpq $site_called, %r11
+	jne syscall_whole
+	pushfq
+	popq TF_RFLAGS(%rsp)
 syscall_whole:
 	complete_frame
 	call syscall_handler
 	jmp 1f
+syscall_sample:
+	complete_frame
+	call syscall_sample_handler
+	jmp 1f
+site_work:
+	pushfq
+	popq TF_RFLAGS(%rsp)
 syscall_work:
 	complete_frame
 	call syscall_exit_handler

@@ -21,6 +21,7 @@ CHECK(CPU_SCRATCH, struct cpu, scratch);
 CHECK(CPU_CURRENT, struct cpu, current);
 CHECK(CPU_NEED_RESCHED, struct cpu, need_resched);
 CHECK(CPU_ID, struct cpu, id);
+CHECK(CPU_DOOR_COUNT, struct cpu, door_count);
 
 CHECK(CPU_ARCH, struct cpu, arch);
 CHECK(ARCH_CPU_IST_FAULT, struct arch_cpu, tss.ist[IST_FAULT - 1]);

@@ -30,6 +30,7 @@
 #define CPU_CURRENT      24
 #define CPU_NEED_RESCHED 36
 #define CPU_ID           40
+#define CPU_DOOR_COUNT   52
 #define CPU_ARCH         88
 
 /* struct arch_cpu */

@@ -12,6 +12,7 @@
 #include "kern/vm.h"
 
 #include "arch_int.h"
+#include "site.h"
 
 #define VEC_DE        0
 #define VEC_DB        1
@@ -197,6 +198,12 @@ bool syscall_handler(struct trapframe *tf)
 	return leaves_short(tf);
 }
 
+bool syscall_sample_handler(struct trapframe *tf)
+{
+	site_look(tf);
+	return syscall_handler(tf);
+}
+
 bool syscall_exit_handler(struct trapframe *tf)
 {
 	complete_frame(tf, TRAP_SYSCALL);
@@ -229,6 +236,9 @@ static void app_trap(struct trapframe *tf, uintptr_t cr2)
 	int err = -EFAULT;
 
 	irq_enable();
+	if ((tf->vector == VEC_UD && site_trapped(tf)) ||
+	    (tf->vector == VEC_DB && site_stepped(tf)))
+		return;
 	if (tf->vector != VEC_PF) {
 		app_ops->fault(tf, app_fault_of(tf->vector), tf->rip, 0);
 		return;
@@ -307,9 +317,15 @@ static bool in_window(struct trapframe *tf, const char *start, const char *last)
 static bool door_leaving(struct trapframe *tf)
 {
 	if (in_window(tf, door_syscall_exit, door_syscall_jump) ||
-	    in_window(tf, door_call_exit, door_call_ret) ||
-	    likely(tf->rip != (uintptr_t)door_syscall_jump))
+	    in_window(tf, door_site_exit, door_site_jump) ||
+	    in_window(tf, door_call_exit, door_call_ret))
 		return false;
+	if (likely(tf->rip != (uintptr_t)door_syscall_jump &&
+		   tf->rip != (uintptr_t)door_site_jump)) {
+		if (tf->vector != VEC_DB)
+			site_leave_stub(tf);
+		return false;
+	}
 	tf->rip = tf->rcx;
 	return true;
 }

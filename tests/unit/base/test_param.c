@@ -116,6 +116,11 @@ static void test_every_option(void **state)
 	assert_string_equal(boot_params.hostname, "h");
 	assert_true(
 	    boot_params.dhcp && boot_params.verbose && boot_params.bootchart);
+	expect_args("--syscall-rewrite=off app", "[app]");
+	assert_true(boot_params.keep_syscalls);
+	expect_args("--syscall-rewrite=on app", "[app]");
+	assert_false(boot_params.keep_syscalls);
+	expect_error("--syscall-rewrite=no app", "syscall-rewrite");
 	expect_args("--cwd /srv --env A=1 app", "[app]");
 	assert_string_equal(boot_params.cwd, "/srv");
 	expect_args("app", "[app]"); /* nothing is left of the line before */

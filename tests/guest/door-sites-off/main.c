@@ -1,0 +1,1 @@
+#include "../door-sites/main.c"
