@@ -9,7 +9,7 @@
 #include "kern/pvclock.h"
 #include "kern/vdso.h"
 
-#include "../offsets.h"
+#include "offsets.h"
 
 #define NS_PER_S   1000000000ull
 #define NS_PER_US  1000ull
