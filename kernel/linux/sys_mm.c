@@ -8,11 +8,6 @@
 #include "syscalls.h"
 #include "task_int.h"
 
-/* Flags that change nothing here, or nothing that a program could see. */
-#define MMAP_IGNORED                                                \
-	(MAP_DENYWRITE | MAP_EXECUTABLE | MAP_STACK | MAP_HUGETLB | \
-	    MAP_NONBLOCK | MAP_UNINITIALIZED | 0xfc000000u)
-
 static unsigned prot_of(int prot)
 {
 	return (prot & PROT_READ ? VM_READ : 0) |
@@ -53,6 +48,10 @@ static int map_flags(int flags, unsigned *out)
 		f |= VM_POPULATE;
 	if (flags & MAP_NORESERVE)
 		f |= VM_NORESERVE;
+	/* Of a thread's stack little is used, and nothing in between: Linux
+	 * does so since 6.7. */
+	if (flags & MAP_STACK)
+		f |= VM_NOHUGE;
 	*out = f;
 	return 0;
 }
