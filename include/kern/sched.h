@@ -81,6 +81,7 @@ struct thread {
 	uint64_t nvcsw, nivcsw; /* voluntary, involuntary switches */
 	struct list run_link, wait_link, all_link;
 	struct mpsc_node incoming; /* to the queue of another cpu */
+	struct thread *id_next;    /* of those whose id has the same hash */
 	_Atomic bool on_cpu;
 	_Atomic bool interrupted; /* thread_interrupt() since the last sleep */
 	_Atomic bool intr_sleep;  /* asleep with WAIT_INTR */
@@ -141,6 +142,8 @@ void sched_loadavg(uint32_t avg[3]);
 void thread_foreach(bool (*fn)(struct thread *, void *), void *arg);
 /* With a reference; NULL when there is none. */
 struct thread *thread_find(uint32_t id);
+/* The current thread goes on under the id of one that has left. */
+void thread_take_id(uint32_t id);
 
 /* Boot.  kernel/main.c calls these in order. */
 void sched_init(void);                /* the boot cpu; makes thread 0 */

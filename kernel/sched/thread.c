@@ -21,14 +21,42 @@ static struct spinlock exit_lock = SPINLOCK_INIT;
 
 #define ID_MAX 4194304u /* Linux's limit for a thread id */
 
-static bool id_taken(uint32_t id)
-{
-	struct thread *t;
+/* The same threads by id; whoever comes last is first in its chain. */
+#define ID_CHAINS 1024
+static struct thread *ids[ID_CHAINS];
 
-	list_foreach (t, &all_threads, all_link)
-		if (t->id == id)
-			return true;
-	return false;
+static struct thread **id_chain(uint32_t id)
+{
+	return &ids[id % ID_CHAINS];
+}
+
+/* For readers under RCU, and with all_lock held. */
+static struct thread *id_first(uint32_t id)
+{
+	struct thread *t = rcu_load(*id_chain(id));
+
+	while (t && t->id != id)
+		t = rcu_load(t->id_next);
+	return t;
+}
+
+static void id_add(struct thread *t, uint32_t id)
+{
+	struct thread **chain = id_chain(id);
+
+	t->id = id;
+	t->id_next = *chain;
+	rcu_store(*chain, t);
+}
+
+/* (t) itself keeps its next, for a reader that stands on it. */
+static void id_del(struct thread *t)
+{
+	struct thread **at = id_chain(t->id);
+
+	while (*at != t)
+		at = &(*at)->id_next;
+	rcu_store(*at, t->id_next);
 }
 
 static void all_add(struct thread *t)
@@ -41,8 +69,8 @@ static void all_add(struct thread *t)
 			last_id = 1;
 			wrapped = true;
 		}
-	} while (wrapped && id_taken(last_id));
-	t->id = last_id;
+	} while (wrapped && id_first(last_id));
+	id_add(t, last_id);
 	t->all_link.next = &all_threads;
 	t->all_link.prev = all_threads.prev;
 	/* Readers go forward only: one store makes it visible. */
@@ -58,6 +86,7 @@ static void all_del(struct thread *t)
 
 	t->all_link.next->prev = t->all_link.prev;
 	rcu_store(t->all_link.prev->next, t->all_link.next);
+	id_del(t);
 	spin_unlock_irqrestore(&all_lock, flags);
 }
 
@@ -226,32 +255,41 @@ void thread_foreach(bool (*fn)(struct thread *, void *), void *arg)
 	rcu_read_unlock();
 }
 
-struct find {
-	uint32_t id;
-	struct thread *found;
-};
-
-static bool find_one(struct thread *t, void *arg)
+/* Not from 0: it is on its way to thread_free(). */
+static bool get_live(struct thread *t)
 {
-	struct find *f = arg;
-	uint32_t refs;
+	uint32_t refs = atomic_load_explicit(&t->refs, memory_order_relaxed);
 
-	if (t->id != f->id)
-		return true;
-	refs = atomic_load_explicit(&t->refs, memory_order_relaxed);
-	/* Not from 0: it is on its way to thread_free(). */
-	while (refs != 0 && !f->found)
+	while (refs != 0)
 		if (atomic_compare_exchange_weak(&t->refs, &refs, refs + 1))
-			f->found = t;
+			return true;
 	return false;
 }
 
 struct thread *thread_find(uint32_t id)
 {
-	struct find f = { .id = id };
+	struct thread *t;
 
-	thread_foreach(find_one, &f);
-	return f.found;
+	rcu_read_lock();
+	t = id_first(id);
+	if (t && (t->exited || !get_live(t)))
+		t = NULL;
+	rcu_read_unlock();
+	return t;
+}
+
+void thread_take_id(uint32_t id)
+{
+	struct thread *t = thread_self();
+	unsigned long flags = spin_lock_irqsave(&all_lock);
+
+	/* A reader that stands on (t) goes on in its new chain, and may miss
+	 * who is behind it in the old one: for execve nobody is. */
+	if (t->id != id) {
+		id_del(t);
+		id_add(t, id);
+	}
+	spin_unlock_irqrestore(&all_lock, flags);
 }
 
 /* --- boot -------------------------------------------------------------- */
