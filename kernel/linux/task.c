@@ -63,6 +63,15 @@ static void task_free(struct rcu_head *rcu)
 	kfree(container_of(rcu, struct task, rcu));
 }
 
+/* (t) is on no list any more. */
+static void task_drop(struct task *t)
+{
+	t->thread->task = NULL;
+	thread_put(t->thread);
+	atomic_fetch_add_explicit(&ndead, 1, memory_order_relaxed);
+	rcu_call(&t->rcu, task_free);
+}
+
 static struct task *task_alloc(struct proc *p, void (*entry)(struct task *))
 {
 	struct task *t = kzalloc(sizeof(*t));
@@ -150,9 +159,7 @@ void task_destroy_unstarted(struct task *t)
 	}
 	spin_unlock_irqrestore(&p->lock, flags);
 	fdtable_leave(p->files);
-	t->thread->task = NULL;
-	thread_put(t->thread);
-	kfree(t);
+	task_drop(t);
 }
 
 bool task_leave(struct task *t)
@@ -172,10 +179,7 @@ bool task_leave(struct task *t)
 	fdtable_leave(p->files);
 	signal_task_gone(t);
 	atomic_fetch_add(&p->dead_cpu_time, thread_cpu_time(t->thread));
-	t->thread->task = NULL;
-	thread_put(t->thread);
-	atomic_fetch_add_explicit(&ndead, 1, memory_order_relaxed);
-	rcu_call(&t->rcu, task_free);
+	task_drop(t);
 	return false;
 }
 
@@ -267,12 +271,13 @@ struct proc *proc_find(uint32_t pid)
 
 struct task *proc_task(struct proc *p, uint32_t tid)
 {
-	struct task *t;
+	struct thread *th = thread_find(tid);
+	struct task *t = th ? th->task : NULL;
 
-	list_foreach (t, &p->tasks, link)
-		if (t->thread->id == tid)
-			return t;
-	return NULL;
+	/* With p->lock held (t) is not freed: that takes a grace period. */
+	if (th)
+		thread_put(th);
+	return t && t->proc == p && !list_empty(&t->link) ? t : NULL;
 }
 
 uint64_t proc_cpu_time_locked(const struct proc *p)
