@@ -126,6 +126,8 @@ int proc_single_thread(struct task *self)
 		(void)waitq_wait(
 		    &p->exec_wait, &p->lock, &flags, TIME_NEVER, 0);
 	p->leader = self;
+	/* Whichever thread it was: it is the process now. */
+	thread_take_id(p->pid);
 	spin_unlock_irqrestore(&p->lock, flags);
 	return 0;
 }
