@@ -123,17 +123,33 @@ static long free_memory(void)
 	struct utsname u;
 	struct sysinfo si;
 
-	usleep(200000); /* the last ones are on their way out */
 	uname(&u);
 	if (!strstr(u.release, "osv") || sysinfo(&si))
 		return 0;
 	return (long)si.freeram * si.mem_unit;
 }
 
+/* What the last threads had comes back after them. */
+static long free_at_rest(void)
+{
+	long now = free_memory(), before;
+
+	do {
+		before = now;
+		usleep(300000);
+		now = free_memory();
+	} while (now > before);
+	return now;
+}
+
 static void compare(const char *what, long before)
 {
-	long lost = before - free_memory();
+	long lost = before - free_at_rest();
 
+	for (int i = 0; i < 100 && lost > SLACK; i++) {
+		usleep(100000);
+		lost = before - free_memory();
+	}
 	printf("%s: ", what);
 	if (lost > SLACK)
 		printf("%ld KiB lost\n", lost >> 10);
@@ -150,11 +166,11 @@ int main(int argc, char **argv)
 
 	signal(SIGUSR1, on_signal);
 	at_once(t, n);
-	before = free_memory();
+	before = free_at_rest();
 	at_once(t, n);
 	compare("at once", before);
 	in_a_row(row / 4);
-	before = free_memory();
+	before = free_at_rest();
 	in_a_row(row);
 	compare("in a row", before);
 	return 0;
