@@ -50,34 +50,41 @@ struct vballoon {
 	/* A spinlock because interrupts wake: protects what is below. */
 	struct spinlock irq_lock;
 	struct waitq wait;
-	bool news; /* the host changed its mind, or wants statistics */
+	bool news;         /* the host changed its mind */
+	bool stats_wanted; /* and it wants to know */
 	bool stop;
 };
 
 /* --- event context ------------------------------------------------------- */
 
-static void wake(struct vballoon *vb, bool news)
+/* (why), when there is one, becomes true. */
+static void wake(struct vballoon *vb, bool *why)
 {
 	unsigned long flags = spin_lock_irqsave(&vb->irq_lock);
 
-	vb->news |= news;
+	if (why)
+		*why = true;
 	waitq_wake_all(&vb->wait);
 	spin_unlock_irqrestore(&vb->irq_lock, flags);
 }
 
 static void vballoon_done(void *arg)
 {
-	wake(arg, false);
+	wake(arg, NULL);
 }
 
 static void vballoon_stats_wanted(void *arg)
 {
-	wake(arg, true);
+	struct vballoon *vb = arg;
+
+	wake(vb, &vb->stats_wanted);
 }
 
 static void vballoon_changed(struct virtio_dev *vd)
 {
-	wake(vd->dev.softc, true);
+	struct vballoon *vb = vd->dev.softc;
+
+	wake(vb, &vb->news);
 }
 
 /* --- requests ------------------------------------------------------------ */
@@ -283,19 +290,19 @@ static bool wait_for_work(struct vballoon *vb, uint64_t deadline)
 	bool go_on;
 	int err = 0;
 
-	while (!vb->news && !vb->stop && !err)
+	while (!vb->news && !vb->stats_wanted && !vb->stop && !err)
 		err = waitq_wait(&vb->wait, &vb->irq_lock, &flags, deadline, 0);
 	go_on = !vb->stop;
 	spin_unlock_irqrestore(&vb->irq_lock, flags);
 	return go_on;
 }
 
-static bool take_news(struct vballoon *vb)
+static bool take(struct vballoon *vb, bool *why)
 {
 	unsigned long flags = spin_lock_irqsave(&vb->irq_lock);
-	bool was = vb->news;
+	bool was = *why;
 
-	vb->news = false;
+	*why = false;
 	spin_unlock_irqrestore(&vb->irq_lock, flags);
 	return was;
 }
@@ -307,10 +314,10 @@ static bool move(struct vballoon *vb)
 
 	do {
 		mutex_lock(&vb->lock);
-		if (take_news(vb)) {
+		if (take(vb, &vb->news))
 			read_goal(vb);
+		if (take(vb, &vb->stats_wanted))
 			stats_answer(vb);
-		}
 		moved = step(vb);
 		there = balloon_pages() == vb->goal;
 		mutex_unlock(&vb->lock);
