@@ -3,6 +3,7 @@
  *   touch     a mapping that is touched page by page: the end is SIGKILL
  *   call      the same pages, touched by read(2): the end is SIGKILL too
  *   malloc    malloc() of 1 MiB, touched, under a limit that says no: NULL
+ *   strict    with overcommit_memory 2, malloc() of MiBs until it says no
  *   file      a file in /tmp grows until write(2) says no
  *   bursts    1 MiB every 10 ms, all given back when half is eaten
  *   sum       does /proc/meminfo add up, before, with, and after 32 MiB?
@@ -79,6 +80,34 @@ static int eat_malloc(void)
 			       1;
 	printf("then there is memory\n");
 	return 0;
+}
+
+static int eat_strict(void)
+{
+	int fd = open("/proc/sys/vm/overcommit_memory", O_WRONLY);
+	unsigned long n = 0;
+	void *chain = NULL, **p;
+
+	if (write(fd, "2", 1) != 1)
+		return perror("overcommit_memory"), 1;
+	close(fd);
+	while ((p = malloc(MIB))) {
+		memset(p, 1, MIB);
+		*p = chain;
+		chain = p;
+		n++;
+	}
+	printf("malloc: %s\n", strerror(errno));
+	/* All that was promised was there; the machine goes on. */
+	for (; chain; n--) {
+		p = chain;
+		chain = *p;
+		free(p);
+	}
+	printf("%lu blocks are missing\n", n);
+	p = malloc(MIB);
+	printf("then there is %s\n", p ? "memory" : "none");
+	return p == NULL;
 }
 
 static int eat_file(void)
@@ -177,6 +206,7 @@ int main(int argc, char **argv)
 	} ways[] = {
 		{ "touch", eat_touch },
 		{ "call", eat_call },
+		{ "strict", eat_strict },
 		{ "malloc", eat_malloc },
 		{ "file", eat_file },
 		{ "bursts", eat_bursts },

@@ -52,6 +52,7 @@ killed touch
 killed touch -smp 2
 killed call
 lives malloc 'malloc: Cannot allocate memory' 'then there is memory'
+lives strict 'malloc: Cannot allocate memory' '0 blocks are missing' 'then there is memory'
 lives file 'the file is refused' 'all is back'
 lives bursts 'three times half'
 lives sum 'before: it adds up' 'with 32 MiB: it adds up' 'after: it adds up'
