@@ -21,7 +21,8 @@ struct boot_params {
 	unsigned nip;
 	const char *trace; /* names of trace points */
 	bool dhcp, verbose, bootchart, help;
-	bool keep_syscalls;  /* --syscall-rewrite=off */
+	bool keep_syscalls; /* --syscall-rewrite=off */
+	bool strace;
 	const char *env[64]; /* "K=V" */
 	unsigned nenv;
 	const char *allow_wx[8]; /* absolute paths */

@@ -23,15 +23,21 @@ struct tracepoint {
 	 * hexadecimal with "%x" behind the name. */
 	const char *fields;
 	bool on; /* kernel/base/trace.c's, under its lock */
+	/* It was switched on or off.  NULL: nobody has to know. */
+	void (*changed)(void);
 };
 
 /* At file scope, where the thing happens: TRACEPOINT(sched, sched_switch,
  * "prev_pid,next_pid"). */
-#define TRACEPOINT(sys, event, names)                     \
+#define TRACEPOINT(sys, event, names) \
+	TRACEPOINT_WATCHED(sys, event, names, NULL)
+/* The same, with what to call when it is switched. */
+#define TRACEPOINT_WATCHED(sys, event, names, fn)         \
 	static struct tracepoint trace_##event = {        \
 		.system = #sys,                           \
 		.name = #event,                           \
 		.fields = names,                          \
+		.changed = fn,                            \
 	};                                                \
 	static struct tracepoint *const trace_set_##event \
 	    __attribute__((section("trace_set"), used)) = &trace_##event

@@ -214,6 +214,12 @@ static int set_syscall_rewrite(const char *v)
 	return refuse("syscall-rewrite", v, "must be on or off");
 }
 
+static int set_strace(const char *v)
+{
+	boot_params.strace = true;
+	return 0;
+}
+
 static int set_help(const char *v)
 {
 	boot_params.help = true;
@@ -235,6 +241,8 @@ static const struct option options[] = {
 	    "=PROGRAM  may have memory writable and executable (repeatable)" },
 	{ "syscall-rewrite", VALUE_TEXT, set_syscall_rewrite,
 	    "=on|off  make the program's system calls jumps (on)" },
+	{ "strace", VALUE_NONE, set_strace,
+	    "  show system calls on the console" },
 	{ "verbose", VALUE_NONE, set_verbose, "  show the whole log" },
 	{ "bootchart", VALUE_NONE, set_bootchart,
 	    "  show how long each step of the boot took" },

@@ -126,6 +126,8 @@ static int points_set(const char *glob, size_t n, bool on)
 		if (!names(glob, n, *p))
 			continue;
 		(*p)->on = on;
+		if ((*p)->changed)
+			(*p)->changed();
 		err = 0;
 	}
 	return err;

@@ -12,7 +12,7 @@ static void app_syscall(struct trapframe *tf)
 	struct task *t = task_self();
 
 	t->tf = tf;
-	tf->rax = (uint64_t)syscall_dispatch(tf);
+	tf->rax = (uint64_t)syscall_watched(tf);
 	t->tf = NULL;
 }
 
@@ -45,7 +45,7 @@ static const struct app_ops linux_app_ops = {
 void app_init(void)
 {
 	futex_init();
-	syscall_table_init();
+	syscall_watch_changed();
 	vdso_init();
 	app_ops = &linux_app_ops;
 }

@@ -7,6 +7,9 @@
 #include "kern/arch.h"
 #include "kern/errno.h"
 #include "kern/log.h"
+#include "kern/param.h"
+#include "kern/trace.h"
+#include "strace_int.h"
 #include "syscalls.h"
 
 #define SYSCALL0(nr, name)      [nr] = (app_call_fn *)sys_##name,
@@ -41,11 +44,24 @@ static const bool wants_frame[APP_NCALL] = {
 
 app_call_fn *app_calls[APP_NCALL];
 
-void syscall_table_init(void)
+TRACEPOINT_WATCHED(
+    raw_syscalls, sys_enter, "id,a0%x,a1%x,a2%x", syscall_watch_changed);
+TRACEPOINT_WATCHED(raw_syscalls, sys_exit, "id,ret", syscall_watch_changed);
+
+/* Have all calls pass app_ops->syscall(), or only those that must. */
+static void watch(bool all)
 {
-	for (unsigned nr = 0; nr < APP_NCALL; nr++)
-		app_calls[nr] =
-		    table[nr] && !wants_frame[nr] ? table[nr] : app_call_frame;
+	for (unsigned nr = 0; nr < APP_NCALL; nr++) {
+		bool direct = table[nr] && !wants_frame[nr] && !all;
+
+		__atomic_store_n(&app_calls[nr],
+		    direct ? table[nr] : app_call_frame, __ATOMIC_RELAXED);
+	}
+}
+
+void syscall_watch_changed(void)
+{
+	watch(boot_params.strace || trace_sys_enter.on || trace_sys_exit.on);
 }
 
 /* One line in the log for each call. */
@@ -72,4 +88,19 @@ long syscall_dispatch(const struct trapframe *tf)
 	if (unlikely(nr >= APP_NCALL || !table[nr]))
 		return unsupported(nr);
 	return arch_call(table[nr], tf);
+}
+
+static long show_and_dispatch(const struct trapframe *tf)
+{
+	return boot_params.strace ? strace_dispatch(tf) : syscall_dispatch(tf);
+}
+
+long syscall_watched(const struct trapframe *tf)
+{
+	long r;
+
+	TRACE(sys_enter, tf->rax, tf->rdi, tf->rsi, tf->rdx);
+	r = show_and_dispatch(tf);
+	TRACE(sys_exit, tf->error, (uint64_t)r);
+	return r;
 }

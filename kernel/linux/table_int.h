@@ -9,11 +9,13 @@
 
 struct trapframe;
 
-/* Boot: fill app_calls[]. */
-void syscall_table_init(void);
+/* Fill app_calls[]: at boot, and when calls are to be shown, or no more. */
+void syscall_watch_changed(void);
 
 /* Run the call that (tf) asks for: its result, -ENOSYS when there is none. */
 long syscall_dispatch(const struct trapframe *tf);
+/* The same, and show it to who wants to see calls. */
+long syscall_watched(const struct trapframe *tf);
 
 /* The name of any Linux call, ours or not; "?" past the last. */
 const char *syscall_name(uint64_t nr);

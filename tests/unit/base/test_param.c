@@ -118,7 +118,8 @@ static void test_every_option(void **state)
 	    boot_params.dhcp && boot_params.verbose && boot_params.bootchart);
 	expect_args("--syscall-rewrite=off app", "[app]");
 	assert_true(boot_params.keep_syscalls);
-	expect_args("--syscall-rewrite=on app", "[app]");
+	expect_args("--syscall-rewrite=on --strace app", "[app]");
+	assert_true(boot_params.strace);
 	assert_false(boot_params.keep_syscalls);
 	expect_error("--syscall-rewrite=no app", "syscall-rewrite");
 	expect_args("--cwd /srv --env A=1 app", "[app]");
