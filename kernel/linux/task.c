@@ -1,5 +1,7 @@
 #include "task_int.h"
 
+#include <linux/capability.h>
+
 #include "exec_int.h"
 #include "kern/clock.h"
 #include "kern/errno.h"
@@ -111,6 +113,15 @@ static int attach_thread(struct task *t, const char *name)
 	return 0;
 }
 
+/* As on Linux the superuser's threads are not counted.  p->lock is held. */
+static bool too_many(const struct proc *p)
+{
+	uint64_t exempt = 1ul << CAP_SYS_RESOURCE | 1ul << CAP_SYS_ADMIN;
+
+	return p->ntask >= p->rlim[RLIMIT_NPROC].rlim_cur && p->uid != 0 &&
+	       !(p->cap_effective & exempt);
+}
+
 int task_create(struct proc *p, const char *name, void (*entry)(struct task *),
     struct task **out)
 {
@@ -131,7 +142,7 @@ int task_create(struct proc *p, const char *name, void (*entry)(struct task *),
 		return r;
 	}
 	flags = spin_lock_irqsave(&p->lock);
-	if (p->exiting || p->execing) {
+	if (p->exiting || p->execing || too_many(p)) {
 		spin_unlock_irqrestore(&p->lock, flags);
 		task_destroy_unstarted(t);
 		return -EAGAIN;

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -157,6 +159,28 @@ static void compare(const char *what, long before)
 		printf("no memory lost\n");
 }
 
+/* The superuser may have any number, others as many as they are allowed. */
+static void limited(void)
+{
+	struct rlimit r = { 5, 5 };
+	pthread_t t[8];
+	int err = 0, n;
+
+	arrived = go = 0;
+	setrlimit(RLIMIT_NPROC, &r);
+	if (syscall(SYS_setresuid, 54321, 54321, 54321))
+		printf("setresuid: %s\n", strerror(errno));
+	for (n = 0; n < 8 && !err; n++)
+		err = pthread_create(&t[n], NULL, member, NULL);
+	printf("thread %d: %s\n", n, strerror(err));
+	pthread_mutex_lock(&lock);
+	go = 1;
+	pthread_cond_broadcast(&may_go);
+	pthread_mutex_unlock(&lock);
+	for (int i = 0; i < n - 1; i++)
+		pthread_join(t[i], NULL);
+}
+
 int main(int argc, char **argv)
 {
 	long n = argc > 1 ? atol(argv[1]) : 1000;
@@ -173,5 +197,6 @@ int main(int argc, char **argv)
 	before = free_at_rest();
 	in_a_row(row);
 	compare("in a row", before);
+	limited();
 	return 0;
 }

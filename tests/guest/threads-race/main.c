@@ -28,7 +28,7 @@ static void on_signal(int sig)
 	__atomic_add_fetch(&handled, 1, __ATOMIC_RELAXED);
 }
 
-/* --- ends ------------------------------------------------------------------ */
+/* --- ends ----------------------------------------------------------- */
 
 static volatile pid_t victim;
 static volatile int killers_end;
@@ -106,7 +106,7 @@ static void ends(void)
 	printf("all signals came: %d\n", handled >= 1);
 }
 
-/* --- locks ----------------------------------------------------------------- */
+/* --- locks ---------------------------------------------------------- */
 
 #define NTHREAD 6
 
@@ -222,7 +222,7 @@ static void locks(void)
 	}
 }
 
-/* --- the end of all, and a new beginning ----------------------------------- */
+/* --- the end of all, and a new beginning ---------------------------- */
 
 static void *makes_more(void *arg)
 {
