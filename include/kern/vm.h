@@ -67,6 +67,8 @@ struct pgtable *vm_space_pgtable(struct vm_space *);
 void vm_space_place(struct vm_space *, bool randomly);
 /* May memory be writable and executable at once?  It may not, unless told. */
 void vm_space_allow_wx(struct vm_space *, bool allow);
+/* No pages of 2 MiB from now on, or as the settings say. */
+void vm_space_no_huge(struct vm_space *, bool none);
 
 /*
  * Map [*addr, *addr + len): *addr is a hint, or exact with VM_FIXED; it is

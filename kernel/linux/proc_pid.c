@@ -440,7 +440,6 @@ PROC_FILE(oom_score_adj_file);
 
 CONSTANT_FILE(cgroup, "cgroup", "0::/\n");
 CONSTANT_FILE(oom_score, "oom_score", "0\n");
-CONSTANT_FILE(personality, "personality", "00000000\n");
 CONSTANT_FILE(wchan, "wchan", "0");
 CONSTANT_FILE(loginuid, "loginuid", "4294967295");
 CONSTANT_FILE(sessionid, "sessionid", "4294967295");
@@ -450,3 +449,15 @@ CONSTANT_FILE(gid_map, "gid_map", "         0          0 4294967295\n");
 CONSTANT_FILE(io, "io",
     "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\n"
     "write_bytes: 0\ncancelled_write_bytes: 0\n");
+
+static int show_personality(struct proc_out *out)
+{
+	proc_printf(out, "%08x\n", proc_self()->personality);
+	return 0;
+}
+
+static const struct proc_file personality_file = {
+	.path = "self/personality",
+	.show = show_personality,
+};
+PROC_FILE(personality_file);

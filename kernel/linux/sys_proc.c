@@ -387,6 +387,7 @@ static long prctl_proc(int op, unsigned long a)
 		return put_int(a, p->subreaper);
 	case PR_SET_THP_DISABLE:
 		p->thp_disable = a != 0;
+		vm_space_no_huge(p->vm, a != 0);
 		return 0;
 	case PR_GET_THP_DISABLE:
 		return p->thp_disable;

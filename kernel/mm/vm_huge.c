@@ -23,11 +23,17 @@ bool vm_huge_wanted(const struct vma *v, uintptr_t va)
 
 	if (base < v->start || v->end - base < PAGE_SIZE_2M)
 		return false;
-	if (v->flags & (VM_NOHUGE | VM_GROWSDOWN | VM_STACK))
+	if ((v->flags & (VM_NOHUGE | VM_GROWSDOWN | VM_STACK)) ||
+	    v->space->no_huge)
 		return false;
 	mode = atomic_load_explicit(&vm_tune.huge, memory_order_relaxed);
 	return mode == HUGE_ALWAYS ||
 	       (mode == HUGE_MADVISE && (v->flags & VM_HUGE));
+}
+
+void vm_space_no_huge(struct vm_space *s, bool none)
+{
+	s->no_huge = none;
 }
 
 void *vm_huge_alloc(void)

@@ -64,6 +64,7 @@ struct vm_space {
 	struct vm_limits limit;
 	uintptr_t mmap_base; /* mappings are placed below it */
 	bool allow_wx;
+	_Atomic bool no_huge;
 	uintptr_t brk_start, brk;
 	unsigned lock_future;  /* MCL_FUTURE: flags for what is mapped next */
 	struct list lazy_link; /* vm_lazy.c */

@@ -80,6 +80,17 @@ static void note(char **args)
 	run(args);
 }
 
+static void show_personality(void)
+{
+	char line[32] = "";
+	FILE *f = fopen("/proc/self/personality", "r");
+
+	if (f && fgets(line, sizeof(line), f))
+		printf("personality: %s", line);
+	if (f)
+		fclose(f);
+}
+
 static void compare(const char *what, char **seen)
 {
 	printf("%s:", what);
@@ -106,6 +117,7 @@ int main(int argc, char **argv)
 		begin("random");
 	note(argv);
 	compare(argv[1], argv + 2);
+	show_personality();
 	if (!strcmp(argv[1], "random")) {
 		personality(ADDR_NO_RANDOMIZE);
 		begin("person");

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 #define PAGE  4096ul
 #define LARGE (2ul << 20)
@@ -114,5 +115,10 @@ int main(void)
 	madvise(q, LARGE, MADV_HUGEPAGE);
 	fill(q, LARGE);
 	show("never");
+	set("always");
+	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	q = aligned(LARGE);
+	fill(q, LARGE);
+	show("disabled");
 	return 0;
 }

@@ -62,6 +62,14 @@ static void test_when_not(void **state)
 	assert_int_equal(size_at(at), LARGE);
 	assert_int_equal(size_at(at + LARGE), PG);
 	vm_tune.huge = 0;
+	at += 2 * LARGE;
+	map_at(at, 2 * LARGE, RW, 0, NULL, 0);
+	vm_space_no_huge(s, true);
+	assert_int_equal(poke(at, 1), 0);
+	vm_space_no_huge(s, false);
+	assert_int_equal(poke(at + LARGE, 1), 0);
+	assert_int_equal(size_at(at), PG);
+	assert_int_equal(size_at(at + LARGE), LARGE);
 	assert_int_equal(vm_unmap(s, BASE, 16 * LARGE), 0);
 	obj_drop(&o, 0);
 }
