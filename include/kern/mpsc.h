@@ -2,11 +2,11 @@
 #define KERN_MPSC_H
 
 /*
- * A queue of many producers and one consumer, without a lock: producers push on
- * a stack by compare-and-swap, the consumer takes all of it at once and turns it
- * round, so that nodes may be reused at once and nothing is ever compared with a
- * node that has come back.  Any context; the nodes are the producers' until they
- * push them and the consumer's from mpsc_take() on.
+ * A queue of many producers and one consumer, without a lock: producers push
+ * on a stack by compare-and-swap, the consumer takes all of it at once and
+ * turns it round, so that nothing is ever compared with a node that has come
+ * back.  Any context; a node is its producer's until it is pushed and the
+ * consumer's from mpsc_take() on.
  */
 
 #include <stdatomic.h>

@@ -96,6 +96,8 @@ struct thread {
 	void (*fn)(void *);
 	void *arg;
 	struct rb_node run_node;
+	/* A spinlock: a thread that ends has no more sleeps. */
+	struct spinlock exit_lock; /* protects (exited) and (join) */
 	struct waitq join;
 	struct rcu_head rcu;
 };

@@ -120,6 +120,10 @@ void thread_adopt(struct cpu *); /* the boot context is thread 0 */
 struct thread *thread_idle(struct cpu *);
 void thread_reap(struct thread *); /* dead and switched away from */
 
+/* tid.c */
+void tid_add(struct thread *); /* gives it its id */
+void tid_del(struct thread *);
+
 /* timer.c */
 void timer_cpu_init(struct cpu *);
 void timer_resched(void); /* a remote cpu put an earlier timer on ours */

@@ -7,7 +7,7 @@
  * This header is included before all else (-include) where such a file is
  * compiled.  Its atomic operations become points where any processor may go on
  * instead, and each processor has a store buffer, as an x86 does: a store is
- * seen by others when the explorer says so, and a sequentially consistent store,
+ * seen by others when the explorer says so, and a sequentially consistent one,
  * a read-modify-write or a fence empties it first.  Memory orders weaker than
  * that cost nothing on an x86, and are not told apart.
  *
