@@ -302,14 +302,19 @@ static void irq_trap(struct trapframe *tf)
 #endif
 }
 
-/* From (start) on the end of a system call may begin again; at (last) it is
- * over but for one instruction on the program's stack.  See door.S. */
+/*
+ * From (start) on the end of a system call may begin again; at (last) it is
+ * over but for one instruction on the program's stack.  See door.S.  The
+ * program's flags may be loaded already, which C must not run with (DF) and
+ * iretq not return from (NT): they are loaded once more.
+ */
 static bool in_window(struct trapframe *tf, const char *start, const char *last)
 {
 	if (likely(tf->rip - (uintptr_t)start >= (uintptr_t)(last - start)))
 		return false;
 	tf->rip = (uintptr_t)start;
 	tf->rsp = cpu_self()->kstack_top - sizeof(*tf);
+	tf->rflags = RFLAGS_IF | RFLAGS_FIXED;
 	return true;
 }
 

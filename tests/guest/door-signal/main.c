@@ -43,6 +43,18 @@ static void near_getppid(void)
 			 : "rcx", "r11", "memory");
 }
 
+/* With flags that the kernel's own code must not see. */
+static void backward_getppid(void)
+{
+	static volatile long number = SYS_getppid;
+	long r;
+
+	__asm__ volatile("std; syscall; cld"
+			 : "=a"(r)
+			 : "0"(number)
+			 : "rcx", "r11", "memory");
+}
+
 static void libc_getppid(void)
 {
 	getppid();
@@ -89,6 +101,7 @@ int main(void)
 	signal(SIGUSR1, handler);
 	signals("far", far_getppid);
 	signals("near", near_getppid);
+	signals("backward", backward_getppid);
 	signals("libc", libc_getppid);
 	return 0;
 }
