@@ -181,6 +181,14 @@ static void ep_queue(struct epoll *ep, struct ep_item *it)
 	} while (!atomic_compare_exchange_weak(&ep->incoming, &first, it));
 }
 
+/* The set is locked.  Not by way of (incoming): who looks without the lock may
+ * have found that empty before, and finds the ready list empty after. */
+static void ep_put_back(struct epoll *ep, struct ep_item *it)
+{
+	if (!atomic_exchange(&it->queued, true))
+		list_add_tail(&ep->ready, &it->ready_link);
+}
+
 /* (it) is off the lists: a wake-up from here on queues it anew. */
 static void ep_unqueue(struct ep_item *it)
 {
@@ -575,7 +583,7 @@ static inline uint32_t ep_look(struct epoll *ep, struct ep_item *it)
 	ep_unqueue(it);
 	now = ep_item_poll(it, NULL);
 	if (now && level)
-		ep_queue(ep, it);
+		ep_put_back(ep, it);
 	return now;
 }
 
@@ -599,7 +607,7 @@ static inline int ep_report(
 		return 0;
 	ep_to_end(ep, it);
 	if (copy_to_user(user_ev, &ev, sizeof(ev))) {
-		ep_queue(ep, it);
+		ep_put_back(ep, it);
 		return -EFAULT;
 	}
 	if (atomic_load_explicit(&it->events, memory_order_relaxed) &
@@ -698,7 +706,7 @@ static uint32_t epoll_poll(struct file *f, struct poll_entry *pe)
 	for (it = NULL; it != last && !events;) {
 		it = ep_first(ep);
 		if (ep_look(ep, it)) {
-			ep_queue(ep, it); /* not reported yet */
+			ep_put_back(ep, it); /* not reported yet */
 			events = EPOLLIN | EPOLLRDNORM;
 		}
 	}

@@ -1,12 +1,14 @@
 /* epoll: level, edge, one-shot, nesting, closing, many files. */
 #define _GNU_SOURCE
 #include "../show.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -231,6 +233,55 @@ static void threads(void)
 	printf("threads took %d\n", woken);
 }
 
+static void *wait_badly(void *arg)
+{
+	int n = epoll_wait(shared_ep, arg, 1, -1);
+
+	return (void *)(long)(n < 0 ? errno : 0);
+}
+
+static void *wait_well(void *arg)
+{
+	struct epoll_event ev;
+
+	return (void *)(long)epoll_wait(shared_ep, &ev, 1, -1);
+}
+
+/*
+ * One waiter has nowhere to put an event: it is the other's.  Which of them is
+ * woken first is the kernel's choice, so both begin.  An event that nobody is
+ * woken for shows as a test that does not end.
+ */
+static void faults(int bad_first)
+{
+	void *page = mmap(NULL, 4096, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_t bad, good;
+	uint64_t one = 1;
+	void *r;
+
+	shared_ep = epoll_create1(0);
+	shared_e = eventfd(0, EFD_NONBLOCK);
+	add(shared_ep, shared_e, EPOLLIN | EPOLLET, 1);
+	if (bad_first)
+		pthread_create(&bad, NULL, wait_badly, page);
+	usleep(30000);
+	pthread_create(&good, NULL, wait_well, NULL);
+	usleep(30000);
+	if (!bad_first)
+		pthread_create(&bad, NULL, wait_badly, page);
+	usleep(30000);
+	write(shared_e, &one, 8);
+	pthread_join(good, &r);
+	printf("the good one: %ld\n", (long)r);
+	write(shared_e, &one, 8);
+	pthread_join(bad, &r);
+	printf("the bad one: %d\n", (long)r == EFAULT);
+	close(shared_ep);
+	close(shared_e);
+	munmap(page, 4096);
+}
+
 static void on_alarm(int sig)
 {
 	printf("alarm\n");
@@ -276,6 +327,8 @@ int main(void)
 	nested();
 	many();
 	threads();
+	faults(0);
+	faults(1);
 	waits();
 	return 0;
 }
