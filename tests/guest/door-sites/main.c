@@ -122,6 +122,25 @@ static void stepping(void)
 	    r == getppid() ? "right" : "wrong");
 }
 
+/* Unwinders look for these bytes where a handler returns to. */
+static volatile int same;
+
+static void handler(int sig)
+{
+	const unsigned char *to = __builtin_return_address(0);
+
+	same = memcmp(to, "\x48\xc7\xc0\x0f\0\0\0\x0f\x05", 9) == 0;
+}
+
+static void signals(void)
+{
+	signal(SIGUSR1, handler);
+	for (int i = 0; i < OFTEN; i++)
+		raise(SIGUSR1);
+	printf("return from a handler: %s\n",
+	    same ? "as it was" : "rewritten");
+}
+
 int main(void)
 {
 	long ppid = getppid();
@@ -137,5 +156,6 @@ int main(void)
 	perms();
 	dropped();
 	stepping();
+	signals();
 	return 0;
 }
