@@ -65,7 +65,7 @@ static void unix_notify(struct unix_sock *u, uint32_t events)
 	waitq_wake_all(&u->can_read);
 	waitq_wake_all(&u->can_write);
 	poll_notify(&u->poll, events);
-	poll_notify(&u->room, EPOLLOUT | EPOLLWRNORM);
+	poll_notify(&u->room, UNIX_POLL_OUT);
 }
 
 uint64_t unix_deadline(uint64_t timeout)
@@ -242,7 +242,7 @@ static void unix_join(
 	u->peer_cred = l->cred;
 	unix_get(s);
 	u->peer = s;
-	unix_notify(u, EPOLLOUT | EPOLLWRNORM);
+	unix_notify(u, UNIX_POLL_OUT);
 	mutex_unlock(&u->lock);
 
 	list_add_tail(&l->backlog, &s->accept_link);
@@ -470,7 +470,7 @@ static uint32_t unix_poll(struct socket *s, struct poll_entry *pe)
 		unix_get(peer);
 	mutex_unlock(&u->lock);
 	if (!listening && unix_poll_write(u, peer, pe))
-		ev |= EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND;
+		ev |= UNIX_POLL_OUT;
 	if (peer)
 		unix_put(peer);
 	return ev;

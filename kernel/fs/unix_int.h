@@ -23,6 +23,9 @@
 #define UNIX_DGRAM_MAX 10u     /* net.unix.max_dgram_qlen */
 #define UNIX_FDS_MAX   253     /* Linux's SCM_MAX_FD */
 
+/* There is room: who waits for any of these has to hear of it. */
+#define UNIX_POLL_OUT (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)
+
 /* shut: the direction that is closed */
 #define UNIX_SHUT_RD   1u
 #define UNIX_SHUT_WR   2u

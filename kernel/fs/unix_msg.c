@@ -267,10 +267,10 @@ static void unix_dequeue(struct unix_sock *u, struct unix_msg *m)
 	u->queued -= m->charge;
 	u->queued_msgs--;
 	waitq_wake_all(&u->can_write);
-	poll_notify(&u->room, EPOLLOUT | EPOLLWRNORM);
+	poll_notify(&u->room, UNIX_POLL_OUT);
 	/* The peer outlives this: (u) has a reference. */
 	if (u->peer)
-		poll_notify(&u->peer->poll, EPOLLOUT | EPOLLWRNORM);
+		poll_notify(&u->peer->poll, UNIX_POLL_OUT);
 	unix_msg_free(m);
 }
 
