@@ -131,6 +131,7 @@ static void rewrite(uint64_t back, uint32_t nr, const uint8_t *old, uint8_t len)
 	uint8_t new[SITE_LEN] = { 0xff, 0x24, 0x25 };
 	unsigned i = find(back, nr, len);
 	uint32_t slot = (uint32_t)(SLOT_BASE + i * sizeof(uint64_t));
+	bool added = false;
 
 	if (i == SITE_MAX) {
 		log_once(LOG_INFO,
@@ -142,12 +143,16 @@ static void rewrite(uint64_t back, uint32_t nr, const uint8_t *old, uint8_t len)
 		if (!prepare(i))
 			return;
 		write_stub(i, back, nr, len);
+		/* First: others may be in the stub, and be interrupted there,
+		 * before vm_patch_text() returns. */
+		nsite++;
+		added = true;
 	}
 	memcpy(new + 3, &slot, sizeof(slot));
-	if (vm_patch_text(thread_self()->vm, back - len, old, new, SITE_LEN) ==
+	if (vm_patch_text(thread_self()->vm, back - len, old, new, SITE_LEN) !=
 		0 &&
-	    i == nsite)
-		nsite++;
+	    added)
+		nsite--;
 }
 
 /*
