@@ -41,8 +41,8 @@
  * nothing: the call needs the whole frame. */
 #define NR_RT_SIGRETURN 15
 
-#define SITE_LEN  7  /* what is replaced */
-#define LOOK_LEN  10 /* the longer form, and a byte before it */
+#define SITE_LEN        7  /* what is replaced */
+#define LOOK_LEN        10 /* the longer form, and a byte before it */
 
 struct stub {
 	uint8_t mov; /* mov $nr, %eax */

@@ -137,8 +137,7 @@ static void signals(void)
 	signal(SIGUSR1, handler);
 	for (int i = 0; i < OFTEN; i++)
 		raise(SIGUSR1);
-	printf("return from a handler: %s\n",
-	    same ? "as it was" : "rewritten");
+	printf("return from a handler: %s\n", same ? "as it was" : "rewritten");
 }
 
 int main(void)

@@ -254,8 +254,8 @@ static void *wait_well(void *arg)
  */
 static void faults(int bad_first)
 {
-	void *page = mmap(NULL, 4096, PROT_NONE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *page =
+	    mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	pthread_t bad, good;
 	uint64_t one = 1;
 	void *r;
