@@ -11,6 +11,28 @@
 
 #define UNIX_BACKLOG_MAX 4096 /* net.core.somaxconn */
 
+/* The room's head is locked; whoever drains the queue may be anywhere. */
+static bool unix_relay(struct poll_entry *pe, uint32_t events)
+{
+	struct unix_sock *u = container_of(pe, struct unix_sock, relay);
+
+	(void)events;
+	poll_notify(&u->poll, UNIX_POLL_OUT);
+	return true;
+}
+
+bool unix_await_room(struct unix_sock *u, struct unix_sock *to)
+{
+	bool begins;
+
+	mutex_lock(&u->lock);
+	begins = u->peer == to && !u->relay.head;
+	if (begins)
+		poll_register(&to->room, &u->relay);
+	mutex_unlock(&u->lock);
+	return begins;
+}
+
 static struct unix_sock *unix_new(int type)
 {
 	struct unix_sock *u = kzalloc(sizeof(*u));
@@ -28,6 +50,8 @@ static struct unix_sock *unix_new(int type)
 	waitq_init(&u->can_write);
 	poll_head_init(&u->poll);
 	poll_head_init(&u->room);
+	poll_entry_init(&u->relay, unix_relay);
+	u->relay.events = UNIX_POLL_OUT;
 	u->sndbuf = u->rcvbuf = UNIX_SNDBUF;
 	u->rcvlowat = 1;
 	cred_current(&u->cred);
@@ -132,6 +156,7 @@ static void unix_close(struct unix_sock *u, bool embryo)
 	u->shut = UNIX_SHUT_BOTH;
 	peer = u->peer;
 	u->peer = NULL;
+	poll_entry_remove(&u->relay);
 	unix_list_move(&queue, &u->queue);
 	unix_list_move(&backlog, &u->backlog);
 	u->queued = u->queued_msgs = u->nbacklog = 0;
@@ -338,6 +363,9 @@ static int unix_connect_dgram(
 	old = u->peer;
 	u->peer = to;
 	u->state = to ? UNIX_CONNECTED : UNIX_NEW;
+	poll_entry_remove(&u->relay);
+	/* The new one may have the room that the old one had not. */
+	poll_notify(&u->poll, UNIX_POLL_OUT);
 	mutex_unlock(&u->lock);
 	if (old)
 		unix_put(old);
@@ -439,20 +467,23 @@ static uint32_t unix_poll_read(const struct unix_sock *u)
 }
 
 /* Room at the peer: a quarter of the buffer in use at most, as on Linux. */
-static bool unix_poll_write(
-    struct unix_sock *u, struct unix_sock *peer, struct poll_entry *pe)
+static bool unix_poll_room(struct unix_sock *u, struct unix_sock *peer)
 {
 	bool room;
 
-	if (!peer)
-		return true;
 	mutex_lock(&peer->lock);
-	if (unix_is_dgram(u) && peer->peer != u)
-		poll_wait(&peer->room, pe);
 	room = peer->state == UNIX_CLOSED ||
 	       (peer->queued * 4 <= u->sndbuf && unix_has_room(peer, u, 0));
 	mutex_unlock(&peer->lock);
 	return room;
+}
+
+static bool unix_poll_write(struct unix_sock *u, struct unix_sock *peer)
+{
+	if (!peer || unix_poll_room(u, peer))
+		return true;
+	return unix_is_dgram(u) && unix_await_room(u, peer) &&
+	       unix_poll_room(u, peer);
 }
 
 static uint32_t unix_poll(struct socket *s, struct poll_entry *pe)
@@ -469,7 +500,7 @@ static uint32_t unix_poll(struct socket *s, struct poll_entry *pe)
 	if (peer)
 		unix_get(peer);
 	mutex_unlock(&u->lock);
-	if (!listening && unix_poll_write(u, peer, pe))
+	if (!listening && unix_poll_write(u, peer))
 		ev |= UNIX_POLL_OUT;
 	if (peer)
 		unix_put(peer);

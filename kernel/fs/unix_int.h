@@ -82,7 +82,10 @@ struct unix_sock {
 	struct waitq can_read;  /* data or a connection */
 	struct waitq can_write; /* room in this one's queue or backlog */
 	struct poll_head poll;
-	struct poll_head room; /* polled by senders who are not the peer */
+	/* On it are the relays of senders that found no room. */
+	struct poll_head room;
+	/* On the peer's room; notifies (poll).  A datagram socket's. */
+	struct poll_entry relay;
 
 	struct unix_addr addr;
 	struct vnode *vnode;   /* of a path: a reference */
@@ -108,6 +111,9 @@ static inline bool unix_is_dgram(const struct unix_sock *u)
 void unix_get(struct unix_sock *);
 void unix_put(struct unix_sock *);
 struct unix_sock *unix_peer_get(struct unix_sock *); /* NULL: none */
+/* The datagram socket (u) found no room at its peer (to): who polls (u) hears
+ * when there is.  True: from now on only, so look again.  None is locked. */
+bool unix_await_room(struct unix_sock *u, struct unix_sock *to);
 /* Sleep with (u) locked: 0, -EAGAIN at the deadline, -ERESTARTSYS, -EINTR. */
 int unix_sleep(struct unix_sock *, struct waitq *, uint64_t deadline);
 uint64_t unix_deadline(uint64_t timeout);

@@ -86,8 +86,7 @@ static int unix_wait_room(struct unix_sock *to, struct unix_sock *from,
 	}
 }
 
-/* (m) goes to (to) or stays the caller's. */
-static int unix_deliver(struct unix_sock *to, struct unix_sock *from,
+static int unix_deliver_once(struct unix_sock *to, struct unix_sock *from,
     struct unix_msg *m, bool nonblock)
 {
 	uint64_t deadline = unix_deadline(from->sndtimeo);
@@ -98,6 +97,19 @@ static int unix_deliver(struct unix_sock *to, struct unix_sock *from,
 	if (err == 0)
 		unix_enqueue(to, m);
 	mutex_unlock(&to->lock);
+	return err;
+}
+
+/* (m) goes to (to) or stays the caller's. */
+static int unix_deliver(struct unix_sock *to, struct unix_sock *from,
+    struct unix_msg *m, bool nonblock)
+{
+	int err = unix_deliver_once(to, from, m, nonblock);
+
+	/* Who is told so may wait for an edge, and never poll before that. */
+	if (err == -EAGAIN && nonblock && unix_is_dgram(from) &&
+	    unix_await_room(from, to))
+		err = unix_deliver_once(to, from, m, nonblock);
 	return err;
 }
 

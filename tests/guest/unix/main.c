@@ -1,12 +1,14 @@
 /* AF_UNIX sockets. */
 #define _GNU_SOURCE
 #include "../show.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -378,6 +380,36 @@ static void timeouts(void)
 	close(s[1]);
 }
 
+/* Room at whom a watched socket was connected to later, asked for before it is
+ * made or not. */
+static void later_room(unsigned mode, int ask)
+{
+	struct epoll_event ev = { .events = EPOLLOUT | mode };
+	int server = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int ep = epoll_create1(0);
+	struct sockaddr_un a;
+	socklen_t len = name_addr(&a, "later room");
+	char c;
+
+	SHOW(bind(server, (void *)&a, len));
+	epoll_ctl(ep, EPOLL_CTL_ADD, s, &ev);
+	SHOW(epoll_wait(ep, &ev, 1, 0));
+	SHOW(connect(s, (void *)&a, len));
+	epoll_wait(ep, &ev, 1, 0);
+	while (send(s, "x", 1, 0) == 1)
+		;
+	printf("full: %d\n", errno == EAGAIN);
+	if (ask)
+		SHOW(epoll_wait(ep, &ev, 1, 0));
+	while (recv(server, &c, 1, 0) == 1)
+		;
+	SHOW(epoll_wait(ep, &ev, 1, 0));
+	close(server);
+	close(s);
+	close(ep);
+}
+
 int main(void)
 {
 	struct sockaddr_un a;
@@ -406,5 +438,7 @@ int main(void)
 	credentials();
 	in_flight();
 	timeouts();
+	later_room(0, 1);
+	later_room(EPOLLET, 0);
 	return 0;
 }
