@@ -19,7 +19,7 @@
 #include "kern/panic.h"
 #include "kern/signal.h"
 #include "kern/vm.h"
-#include "tests/unit/sched/explore.h"
+#include "../sched/explore.h"
 
 #define ANY FUTEX_BITSET_MATCH_ANY
 
