@@ -18,6 +18,11 @@ static inline bool runq_is_rt(const struct thread *t)
 	return t->policy == SCHED_FIFO || t->policy == SCHED_RR;
 }
 
+static inline bool runq_is_fair(const struct thread *t)
+{
+	return !runq_is_rt(t);
+}
+
 /* vruntime wraps in 500 years; compare as a difference all the same. */
 static inline bool runq_before(uint64_t a, uint64_t b)
 {
@@ -110,6 +115,13 @@ void runq_settle(struct runq *rq, struct thread *t, uint64_t now);
 /* (t) goes to (cpu), and its vruntime with it.  Any cpu that owns (t). */
 void runq_move(struct thread *t, unsigned cpu);
 
+/* May (t) go before (current), both fair? */
+static inline bool runq_leads(
+    const struct thread *t, const struct thread *current)
+{
+	return runq_before(t->vruntime + SCHED_WAKE_GRAIN, current->vruntime);
+}
+
 /* Should (t), queued, run instead of (current), by what that is charged? */
 static inline bool runq_preempts(
     const struct runq *rq, const struct thread *t, const struct thread *current)
@@ -121,7 +133,7 @@ static inline bool runq_preempts(
 		       t->rt_priority > current->rt_priority;
 	if (unlikely(runq_is_rt(current)))
 		return false;
-	return runq_before(t->vruntime + SCHED_WAKE_GRAIN, current->vruntime);
+	return runq_leads(t, current);
 }
 
 #endif /* SCHED_RUNQ_H */

@@ -365,28 +365,57 @@ static NOINLINE void wake_somewhere(struct cpu *c, struct thread *t)
 		send(t, cpu);
 }
 
+/* The wake-up is ours, interrupts are off until (flags) say again. */
+static NOINLINE bool wake_slow(
+    struct cpu *c, struct thread *t, unsigned long flags)
+{
+	TRACE(sched_wakeup, t->id, (uint64_t)(int64_t)t->wait_status, t->cpu);
+	if (atomic_load_explicit(&t->on_cpu, memory_order_acquire))
+		send(t, t->cpu);
+	else if (sched_alone())
+		wake_here(c, t);
+	else
+		wake_somewhere(c, t);
+	irq_restore(flags);
+	return true;
+}
+
+/* One cpu, where (t) becomes the only one that waits for it and nothing else
+ * is to be done, but perhaps to let it go first. */
+static inline bool wakes_simply(
+    const struct cpu *c, const struct runq *rq, const struct thread *t)
+{
+	return sched_alone() && !rq->first && list_empty(&rq->rt) &&
+	       rq->slice.cpu && !c->in_irq && c->current != c->idle &&
+	       runq_is_fair(t) && runq_is_fair(c->current) &&
+	       runq_is_near(rq, t) &&
+	       !atomic_load_explicit(&t->on_cpu, memory_order_acquire);
+}
+
 bool thread_wake(struct thread *t, int status)
 {
 	uint32_t sleeping = THREAD_SLEEPING;
 	/* First: a waker that is preempted would hold (t) up. */
 	unsigned long flags = irq_save();
 	struct cpu *c = cpu_self();
-	bool mine =
-	    atomic_compare_exchange_strong(&t->state, &sleeping, THREAD_READY);
+	struct runq *rq = c->runq;
 
-	if (mine) {
-		t->wait_status = status;
-		TRACE(sched_wakeup, t->id, (uint64_t)(int64_t)status, t->cpu);
-		if (unlikely(
-			atomic_load_explicit(&t->on_cpu, memory_order_acquire)))
-			send(t, t->cpu);
-		else if (sched_alone())
-			wake_here(c, t);
-		else
-			wake_somewhere(c, t);
+	if (unlikely(!atomic_compare_exchange_strong(
+		&t->state, &sleeping, THREAD_READY))) {
+		irq_restore(flags);
+		return false;
 	}
+	t->wait_status = status;
+	if (unlikely(
+		branch_enabled(&trace_sched_wakeup) || !wakes_simply(c, rq, t)))
+		return wake_slow(c, t, flags);
+	rq->nready = 1;
+	t->rt_queued = false;
+	rq->first = t;
+	if (runq_leads(t, c->current))
+		need_resched(c);
 	irq_restore(flags);
-	return mine;
+	return true;
 }
 
 void sched_preempt(void)
