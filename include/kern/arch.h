@@ -144,8 +144,8 @@ void arch_timer_set(uint64_t deadline);
 /*
  * All of these are safe against any pointer: 0 or a count, or -EFAULT; never
  * a panic.  Thread context; may sleep (a page may have to be read in), so no
- * spinlock may be held, except for those named _nofault, which do not page in
- * and are callable with preemption off.
+ * spinlock may be held, except for those named _nofault, which do not page in:
+ * preemption is off when they are called.
  */
 int copy_from_user(void *dst, const void *user_src, size_t n) MUST_CHECK;
 int copy_to_user(void *user_dst, const void *src, size_t n) MUST_CHECK;

@@ -378,39 +378,6 @@ static bool nobody_waits(const struct futex_bucket *b)
 	return atomic_load_explicit(&b->nwait, memory_order_relaxed) == 0;
 }
 
-/* The most frequent case needs no chain: the thread is all that is left of the
- * waiter, and preemption is off until it has been woken. */
-static inline long wake_first(
-    struct futex_bucket *b, const struct futex_key *key, uint32_t bitset)
-{
-	struct futex_waiter *w;
-	struct thread *t = NULL;
-
-	preempt_disable();
-	spin_lock(&b->lock);
-	list_foreach (w, &b->waiters, link) {
-		if (!futex_key_equal(&w->key, key))
-			continue;
-		if (unlikely(waits_for_lock(w))) {
-			spin_unlock(&b->lock);
-			preempt_enable();
-			return -EINVAL;
-		}
-		if (likely(w->bitset & bitset)) {
-			t = w->thread;
-			unqueue(b, w);
-			atomic_store_explicit(
-			    &w->bucket, NULL, memory_order_release);
-			break;
-		}
-	}
-	spin_unlock(&b->lock);
-	if (t)
-		(void)thread_wake(t, 0);
-	preempt_enable();
-	return t != NULL;
-}
-
 static NOINLINE long wake_many(struct futex_bucket *b,
     const struct futex_key *key, unsigned n, uint32_t bitset)
 {
@@ -427,24 +394,77 @@ static NOINLINE long wake_many(struct futex_bucket *b,
 	return r;
 }
 
-long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
+/* The first waiter, if he is whom take_waiters() would take. */
+static inline struct futex_waiter *first_of(
+    struct futex_bucket *b, const struct futex_key *key, uint32_t bitset)
+{
+	struct futex_waiter *w =
+	    list_entry(b->waiters.next, struct futex_waiter, link);
+
+	if (&w->link != &b->waiters && futex_key_equal(&w->key, key) &&
+	    (w->bitset & bitset) && !w->requeue)
+		return w;
+	return NULL;
+}
+
+/*
+ * The most frequent case, one waiter at the head of his bucket, needs no
+ * chain: the thread is all that is left of the waiter, and preemption is off
+ * until it has been woken.
+ */
+static inline long wake_one(
+    struct futex_bucket *b, const struct futex_key *key, uint32_t bitset)
+{
+	struct futex_waiter *w;
+	struct thread *t;
+
+	preempt_disable();
+	spin_lock(&b->lock);
+	w = first_of(b, key, bitset);
+	if (unlikely(!w)) {
+		spin_unlock(&b->lock);
+		preempt_enable();
+		return wake_many(b, key, 1, bitset);
+	}
+	t = w->thread;
+	w->link.prev->next = w->link.next;
+	w->link.next->prev = w->link.prev;
+	futex_withdraw(b);
+	atomic_store_explicit(&w->bucket, NULL, memory_order_release);
+	spin_unlock(&b->lock);
+	(void)thread_wake(t, 0);
+	preempt_enable();
+	return 1;
+}
+
+/* What is not asked for all the time. */
+static NOINLINE long wake_any(
+    uint32_t *user, bool shared, unsigned n, uint32_t bitset)
 {
 	struct futex_bucket *b;
 	struct futex_key key;
 	int r;
 
-	task_self()->spin_word = NULL;
-	if (unlikely(bitset == 0))
+	if (bitset == 0)
 		return -EINVAL;
 	r = futex_key(user, shared, &key);
-	if (unlikely(r != 0))
+	if (r != 0)
 		return r;
 	b = futex_bucket(&key);
-	if (nobody_waits(b))
-		return 0;
-	if (likely(n == 1))
-		return wake_first(b, &key, bitset);
-	return wake_many(b, &key, n, bitset);
+	return nobody_waits(b) ? 0 : wake_many(b, &key, n, bitset);
+}
+
+long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
+{
+	struct futex_key key;
+	struct futex_bucket *b;
+
+	task_self()->spin_word = NULL;
+	if (unlikely(shared || n != 1 || bitset == 0 ||
+		     futex_key(user, false, &key) != 0))
+		return wake_any(user, shared, n, bitset);
+	b = futex_bucket(&key);
+	return nobody_waits(b) ? 0 : wake_one(b, &key, bitset);
 }
 
 /* Of a thread that goes: as Linux, only who waits by the shared key. */

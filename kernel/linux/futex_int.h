@@ -69,8 +69,7 @@ extern struct futex_bucket futex_buckets[FUTEX_NBUCKET];
 
 static inline struct futex_bucket *futex_bucket(const struct futex_key *key)
 {
-	uint64_t x =
-	    (key->a * 0xff51afd7ed558ccdul ^ key->b) * 0x9e3779b97f4a7c15ul;
+	uint64_t x = (key->a ^ key->b) * 0x9e3779b97f4a7c15ul;
 
 	return &futex_buckets[x >> 32 & (FUTEX_NBUCKET - 1)];
 }
@@ -86,7 +85,7 @@ static inline int futex_key(uint32_t *user, bool shared, struct futex_key *key)
 		return -EFAULT;
 	if (unlikely(shared))
 		return futex_shared_key(user, key);
-	key->a = (uintptr_t)proc_self()->vm;
+	key->a = (uintptr_t)thread_self()->vm;
 	key->b = (uintptr_t)user;
 	return 0;
 }

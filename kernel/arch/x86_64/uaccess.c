@@ -103,12 +103,7 @@ int user_load32(const uint32_t *user, uint32_t *out)
 /* With preemption off the fault handler goes to the fix-up at once. */
 int user_load32_nofault(const uint32_t *user, uint32_t *out)
 {
-	int err;
-
-	preempt_disable();
-	err = user_load32(user, out);
-	preempt_enable();
-	return err;
+	return user_load32(user, out);
 }
 
 int user_store32(uint32_t *user, uint32_t v)
