@@ -15,7 +15,7 @@
 #a, KIND(t), sizeof(t) \
 	}
 
-#define SYSCALL0(nr, name)         [nr] = { true, 0 },
+#define SYSCALL0(nr, name)         [nr] = { true, 0, { { NULL, 0, 0 } } },
 #define SYSCALL1(nr, name, t0, a0) [nr] = { true, 1, { ARG(t0, a0) } },
 #define SYSCALL2(nr, name, t0, a0, t1, a1) \
 	[nr] = { true, 2, { ARG(t0, a0), ARG(t1, a1) } },

@@ -452,7 +452,7 @@ bool sched_may_spin(void)
 	const struct cpu *c = cpu_self();
 
 	return !sched_alone() && !READ_ONCE(c->need_resched) &&
-	       !atomic_load_explicit(&c->runq->nready, memory_order_relaxed) &&
+	       READ_ONCE(c->runq->nready) == 0 &&
 	       mpsc_empty(&c->runq->incoming);
 }
 
