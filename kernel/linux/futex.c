@@ -17,9 +17,9 @@
 #define SPIN_MIN   1000
 #define SPIN_FIRST 8000
 #define SPIN_MAX   50000
-/* Waits without a look: when it did not help, when it was never enough. */
-#define SPIN_PAUSE      16
-#define SPIN_PAUSE_LONG 64
+#define SPIN_LOCK  20000 /* a lock's, at most */
+/* Waits without a look, when it was never enough. */
+#define SPIN_PAUSE 64
 
 struct futex_bucket futex_buckets[FUTEX_NBUCKET];
 
@@ -237,15 +237,19 @@ static bool spin(const uint32_t *user, uint32_t val, uint64_t until)
 }
 
 /*
- * How long (t) shall look; 0: not at all.  A look was in vain when it comes
- * back for the same word and has woken nobody since: the owner of a mutex has
- * taken it again, and works best while we sleep.
+ * Leave a lock to its owner for a while, and its cache line: each time we come
+ * back for it, he must wake somebody when he lets go.
  */
-static uint64_t spin_budget(struct task *t, const uint32_t *user)
+static void stay_away(uint64_t until)
 {
-	if (t->spin_word == user)
-		t->spin_pause = SPIN_PAUSE;
-	t->spin_word = NULL;
+	while (sched_may_spin() && !signal_pending() && clock_mono() < until)
+		for (unsigned i = 0; i < 16; i++)
+			cpu_relax();
+}
+
+/* How long (t) shall look; 0: not at all. */
+static uint64_t spin_budget(struct task *t)
+{
 	if (t->spin_pause) {
 		t->spin_pause--;
 		return 0;
@@ -265,7 +269,7 @@ static void spin_adapt(struct task *t, uint64_t budget, uint64_t waited)
 	if (t->spin >= SPIN_MIN)
 		return;
 	t->spin = SPIN_FIRST;
-	t->spin_pause = SPIN_PAUSE_LONG;
+	t->spin_pause = SPIN_PAUSE;
 }
 
 /* The word is not what it should be, or not there: 0: try again. */
@@ -313,18 +317,20 @@ static NOINLINE int spin_then_wait(
     uint32_t *user, uint32_t val, struct futex_waiter *w, uint64_t deadline)
 {
 	struct task *t = task_self();
-	uint64_t budget = spin_budget(t, user), begin;
-	int r;
+	uint64_t budget = spin_budget(t), begin;
+	bool seen = false;
+	int r = -EAGAIN;
 
+	t->wait_word = user;
 	if (!budget)
 		return futex_wait_queued(user, val, w, deadline);
 	begin = clock_mono();
-	if (spin(user, val, MIN(begin + budget, deadline))) {
-		t->spin_word = user;
-		r = -EAGAIN;
-	} else {
+	if (t->lock_word == user)
+		stay_away(MIN(begin + MIN(budget, SPIN_LOCK), deadline));
+	else
+		seen = spin(user, val, MIN(begin + budget, deadline));
+	if (!seen)
 		r = futex_wait_queued(user, val, w, deadline);
-	}
 	spin_adapt(t, budget, clock_mono() - begin);
 	return r;
 }
@@ -454,12 +460,21 @@ static NOINLINE long wake_any(
 	return nobody_waits(b) ? 0 : wake_many(b, &key, n, bitset);
 }
 
+/* Who waits for a word and then wakes others by it has had a lock. */
+static inline void learn_lock(const uint32_t *user)
+{
+	struct task *t = task_self();
+
+	if (unlikely(t->wait_word == user))
+		t->lock_word = user;
+}
+
 long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
 {
 	struct futex_key key;
 	struct futex_bucket *b;
 
-	task_self()->spin_word = NULL;
+	learn_lock(user);
 	if (unlikely(shared || n != 1 || bitset == 0 ||
 		     futex_key(user, false, &key) != 0))
 		return wake_any(user, shared, n, bitset);

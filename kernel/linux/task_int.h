@@ -81,7 +81,8 @@ struct task {
 	bool pi_gone;
 	/* futex_wait(): how long to look first, ns; 0: not known yet. */
 	uint32_t spin, spin_pause;
-	const uint32_t *spin_word; /* what a look has seen changing */
+	const uint32_t *wait_word; /* what it has looked at last */
+	const uint32_t *lock_word; /* the last that turned out to be a lock */
 	int pdeath_signal;
 	uint64_t trapno, trap_error, trap_addr; /* of the last fault */
 	unsigned ioprio;

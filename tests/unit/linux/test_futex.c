@@ -24,8 +24,12 @@ static uint32_t word, word2, lock_a, lock_b;
 /* What happens while the thread under test sleeps. */
 static long result;
 
+static void (*on_signal_pending)(void);
+
 bool signal_pending(void)
 {
+	if (on_signal_pending)
+		on_signal_pending();
 	return thread_self()->interrupted;
 }
 
@@ -38,6 +42,7 @@ static int setup(void **state)
 	result = -1;
 	fake_sleep_hook = NULL;
 	fake_may_spin = false;
+	on_signal_pending = NULL;
 	return 0;
 }
 
@@ -124,21 +129,41 @@ static void test_spin(void **state)
 	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), -EAGAIN);
 	assert_int_equal(looks, 3);
 	assert_int_equal(t->spin, 16000);
-	/* It did not help: the same wait again.  The next ones just sleep. */
-	word = looks = 0;
-	fake_sleep_hook = wake_soon;
-	fake_sleep_arg = &word;
-	for (int i = 0; i < 16; i++)
-		assert_int_equal(
-		    futex_wait(&word, false, 0, TIME_NEVER, ANY), 0);
-	assert_int_equal(looks, 0);
+}
+
+/* Who waits for a word and wakes others by it leaves it to its owner. */
+static void test_spin_lock(void **state)
+{
+	struct task *t = &fixture_task[0];
+	uint64_t begin;
+
+	(void)state;
+	fake_may_spin = true;
+	looks = 0;
+	fixture_on_load = change_at_third;
 	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), -EAGAIN);
-	assert_int_equal(looks, 3);
-	/* Who has woken somebody has got on: he looks again. */
 	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
-	word = looks = 0;
+	fixture_on_load = time_goes_on;
+	on_signal_pending = time_goes_on;
+	for (unsigned us = 16; us <= 20; us += 4) {
+		looks = 0;
+		begin = fake_clock_now();
+		assert_int_equal(
+		    futex_wait(&word, false, 0, TIME_NEVER, ANY), -EAGAIN);
+		assert_int_equal(fake_clock_now() - begin, us * 1000);
+		assert_int_equal(looks, us);
+	}
+	assert_int_equal(t->spin, 50000);
+	/* A deadline is kept, and another word may be anything. */
+	assert_int_equal(
+	    futex_wait(&word, false, 1, fake_clock_now() + 5000, ANY),
+	    -ETIMEDOUT);
+	assert_int_equal(
+	    futex_wait(&word2, false, 1, TIME_NEVER, ANY), -EAGAIN);
+	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
+	begin = fake_clock_now();
 	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), -EAGAIN);
-	assert_int_equal(looks, 3);
+	assert_int_equal(fake_clock_now() - begin, 20000);
 }
 
 /* Looks for nothing get shorter, and then there are none for a while. */
@@ -610,6 +635,7 @@ int main(void)
 		TEST(test_timeout),
 		TEST(test_stray_wake),
 		TEST(test_spin),
+		TEST(test_spin_lock),
 		TEST(test_spin_in_vain),
 		TEST(test_page_not_there),
 		TEST(test_arguments),
