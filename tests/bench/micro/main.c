@@ -252,11 +252,16 @@ static void nothing_to_take(int side)
 	(void)side;
 }
 
+/* On two cpus: or one is done before the other has come. */
+static pthread_barrier_t begin_together;
+
 static void *partner(void *arg)
 {
 	struct game g = *(struct game *)arg;
 
 	pin(partner_cpu);
+	if (partner_cpu)
+		pthread_barrier_wait(&begin_together);
 	while (g.n--) {
 		g.take(0);
 		g.give(0);
@@ -270,6 +275,8 @@ static void play(void (*give)(int), void (*take)(int), long n)
 	pthread_t t;
 
 	check(!pthread_create(&t, NULL, partner, &g), "thread");
+	if (partner_cpu)
+		pthread_barrier_wait(&begin_together);
 	while (n--) {
 		give(1);
 		take(1);
@@ -374,7 +381,7 @@ static const struct test one[] = {
 
 static const struct test two[] = {
 	{ "switch-2cpu", sem_game, NULL, NULL, 5000, 2 },
-	{ "mutex-2cpu", mutex_game, NULL, NULL, 20000, 2 },
+	{ "mutex-2cpu", mutex_game, NULL, NULL, 400000, 2 },
 	{ "pipe-2cpu", byte_game, pipes_make, NULL, 2000, 1 },
 	{ NULL },
 };
@@ -465,6 +472,7 @@ int main(int argc, char **argv)
 		t = libc;
 	pin(0);
 	partner_cpu = t == two;
+	pthread_barrier_init(&begin_together, NULL, 2);
 	null_fd = open("/dev/null", O_WRONLY);
 	event_fd = eventfd(0, 0);
 	epoll_fd = epoll_of(event_fd);
