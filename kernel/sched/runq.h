@@ -18,11 +18,6 @@ static inline bool runq_is_rt(const struct thread *t)
 	return t->policy == SCHED_FIFO || t->policy == SCHED_RR;
 }
 
-static inline bool runq_is_fair(const struct thread *t)
-{
-	return !runq_is_rt(t);
-}
-
 /* vruntime wraps in 500 years; compare as a difference all the same. */
 static inline bool runq_before(uint64_t a, uint64_t b)
 {

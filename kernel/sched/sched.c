@@ -387,7 +387,7 @@ static inline bool wakes_simply(
 {
 	return sched_alone() && !rq->first && list_empty(&rq->rt) &&
 	       rq->slice.cpu && !c->in_irq && c->current != c->idle &&
-	       runq_is_fair(t) && runq_is_fair(c->current) &&
+	       !runq_is_rt(t) && !runq_is_rt(c->current) &&
 	       runq_is_near(rq, t) &&
 	       !atomic_load_explicit(&t->on_cpu, memory_order_acquire);
 }
@@ -409,9 +409,7 @@ bool thread_wake(struct thread *t, int status)
 	if (unlikely(
 		branch_enabled(&trace_sched_wakeup) || !wakes_simply(c, rq, t)))
 		return wake_slow(c, t, flags);
-	rq->nready = 1;
-	t->rt_queued = false;
-	rq->first = t;
+	runq_enqueue(rq, t, false);
 	if (runq_leads(t, c->current))
 		need_resched(c);
 	irq_restore(flags);
