@@ -24,6 +24,7 @@ struct vnet_rxq {
 	struct vnet *vn;
 	struct virtq *vq;
 	unsigned index, target; /* buffers to keep on the ring */
+	unsigned least;         /* ... and to have for the largest packet */
 	struct pkt *cur;        /* a packet of which (need) buffers lack */
 	struct pkt *cur_last;
 	struct virtio_net_hdr_v1 hdr; /* its header */

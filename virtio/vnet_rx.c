@@ -54,8 +54,9 @@ void vnet_rx_refill(struct vnet_rxq *rq)
 		}
 	}
 	vq_kick(rq->vq);
-	/* An empty ring gets no interrupt that would fill it. */
-	if (posted(rq) == 0 && !rq->vq->fault)
+	/* With too few for its next packet the device waits for more, and no
+	 * interrupt comes that would fill the ring. */
+	if (posted(rq) < rq->least && !rq->vq->fault)
 		timer_set(&rq->refill, clock_mono() + REFILL_DELAY);
 }
 
@@ -245,6 +246,7 @@ int vnet_rxq_create(struct vnet *vn, unsigned pair)
 	rq->target = MIN(rq->vq->num, (unsigned)VNET_NUM);
 	if (vn->split_hdr)
 		rq->target /= 2;
+	rq->least = MIN(rq->target, (unsigned)VNET_RX_BUFFERS);
 	vq_disarm(rq->vq);
 	return 0;
 }

@@ -415,6 +415,30 @@ static void test_rx_no_memory(void **state)
 	pkt_free(p[1]);
 }
 
+/* The device needs more buffers than there are for its next packet, and says
+ * nothing until it has them: a timer tries again. */
+static void test_rx_little_memory(void **state)
+{
+	struct virtio_net_hdr_v1 h = { .num_buffers = 1 };
+	struct pkt *p[64];
+	unsigned n;
+
+	(void)state;
+	fd.q[RX].max = 32;
+	assert_int_equal(attach(), 0);
+	for (unsigned i = 0; i < 31; i++)
+		rx_fill(&h, 60);
+	fake_mm_fail_nth(1);
+	n = eth->ops->rx(eth, 0, p, 64);
+	assert_int_equal(n, 31);
+	fake_mm_fail_nth(0);
+	assert_int_equal(fake_timers_pending(), 1);
+	fake_clock_advance(NSEC_PER_SEC);
+	assert_int_equal(nready, 1);
+	while (n)
+		pkt_free(p[--n]);
+}
+
 /* --- transmit ------------------------------------------------------------ */
 
 static struct pkt *make(unsigned nseg, unsigned len)
@@ -582,6 +606,7 @@ int main(void)
 		T(test_rx_bad_headers),
 		T(test_rx_lies),
 		T(test_rx_no_memory),
+		T(test_rx_little_memory),
 		T(test_tx),
 		T(test_tx_full),
 		T(test_tx_impossible),
