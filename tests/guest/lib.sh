@@ -12,6 +12,9 @@ pack() {
 	(cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet) >"$2"
 }
 
+# One processor, with room for another: else TCG leaves out the barriers that
+# the device threads need, and interrupts are lost.  A test's own -smp wins.
+#
 # boot MACHINE IMAGE CMDLINE [QEMU-ARGUMENT...]: the console on standard output
 # without carriage returns; returns the program's status, 125 after a crash,
 # 124 when it did not end.
@@ -19,7 +22,7 @@ boot() {
 	local machine=$1 image=$2 cmdline=$3 status=0 value
 	shift 3
 	timeout "$BOOT_LIMIT" qemu-system-x86_64 -accel "${BOOT_ACCEL:-tcg,thread=multi}" -cpu max \
-		-M "$machine" -m "${BOOT_MEM:-128}" -nodefaults -no-user-config \
+		-M "$machine" -smp 1,maxcpus=4 -m "${BOOT_MEM:-128}" -nodefaults -no-user-config \
 		-display none -no-reboot -serial stdio \
 		-device isa-debug-exit,iobase=0x501,iosize=1 \
 		-kernel "$OSV_ELF" ${image:+-initrd "$image"} \

@@ -13,7 +13,7 @@ balloon() {
 	shift 4
 	rm -f "$dir/qmp"
 	: >"$dir/console"
-	timeout "$BOOT_LIMIT" qemu-system-x86_64 -accel tcg -cpu max -M "$machine" -m 128 \
+	timeout "$BOOT_LIMIT" qemu-system-x86_64 -accel tcg -smp 1,maxcpus=2 -cpu max -M "$machine" -m 128 \
 		-nodefaults -no-user-config -display none -no-reboot -serial "file:$dir/console" \
 		-qmp "unix:$dir/qmp,server=on,wait=off" -kernel "$OSV_ELF" -initrd "$dir/root.cpio" \
 		-append "/bin/bal $what" -device "$device,id=bal" "$@" >"$dir/qemu" 2>&1 &

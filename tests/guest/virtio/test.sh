@@ -104,7 +104,7 @@ net "MMIO, tokens, version 2" microvm,acpi=off virtio-net-device -global virtio-
 console() {
 	local machine=$1 device=$2
 	(wait_for 60 '^waiting' "$dir/hvc" && echo typed) |
-		timeout "$BOOT_LIMIT" qemu-system-x86_64 -accel tcg -cpu max -M "$machine" -m 128 \
+		timeout "$BOOT_LIMIT" qemu-system-x86_64 -accel tcg -smp 1,maxcpus=2 -cpu max -M "$machine" -m 128 \
 			-nodefaults -display none -no-reboot -kernel "$OSV_ELF" \
 			-initrd "$dir/root.cpio" -append "--console=hvc /bin/cat1" \
 			-device "$device" -chardev stdio,id=c0,signal=off -device virtconsole,chardev=c0 \
@@ -123,7 +123,7 @@ for machine in q35 pc microvm; do
 	status=0
 	: >"$dir/console"
 	(wait_for 60 '^waiting' "$dir/console" && echo system_powerdown && sleep 20) |
-		timeout "$BOOT_LIMIT" qemu-system-x86_64 -accel tcg -cpu max -M $machine -m 128 \
+		timeout "$BOOT_LIMIT" qemu-system-x86_64 -accel tcg -smp 1,maxcpus=2 -cpu max -M $machine -m 128 \
 			-nodefaults -display none -no-reboot -kernel "$OSV_ELF" \
 			-initrd "$dir/root.cpio" -append "/bin/cat1" \
 			-serial "file:$dir/console" -monitor stdio >/dev/null 2>&1 || status=$?
