@@ -19,7 +19,27 @@
 
 #define CACHE_LINE        64
 
-#define ARRAY_SIZE(a)     (sizeof(a) / sizeof((a)[0]))
+/*
+ * For what is called rarely from where every register counts: the function
+ * keeps them all, so that its caller has none to save.  Not every compiler
+ * makes use of that by itself, so the call has to be made in this way.  It does
+ * not see a call, so the stack may not be aligned, nor have a frame for it.
+ */
+#ifdef __KERNEL__
+#define KEEPS_REGISTERS  __attribute__((noinline, no_caller_saved_registers))
+#define CALL_KEEPING(fn) __asm__ volatile("call " #fn ::: "memory", "cc")
+#define CALL_KEEPING1(fn, a) \
+	__asm__ volatile("call " #fn ::"D"(a) : "memory", "cc")
+#define CALL_KEEPING2(fn, a, b) \
+	__asm__ volatile("call " #fn ::"D"(a), "S"(b) : "memory", "cc")
+#else
+#define KEEPS_REGISTERS
+#define CALL_KEEPING(fn)        fn()
+#define CALL_KEEPING1(fn, a)    fn(a)
+#define CALL_KEEPING2(fn, a, b) fn(a, b)
+#endif
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 #define container_of(ptr, type, member) \
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))

@@ -44,14 +44,15 @@ struct tracepoint {
 
 /* TRACE(sched_switch, prev->id, next->id): up to TRACE_ARGS values, which are
  * not computed while the point is off. */
-#define TRACE(event, ...)                                                 \
-	do {                                                              \
-		if (branch_enabled(&trace_##event))                       \
-			trace_record(&trace_##event,                      \
-			    (const uint64_t[TRACE_ARGS]){ __VA_ARGS__ }); \
+#define TRACE(event, ...)                                                   \
+	do {                                                                \
+		if (branch_enabled(&trace_##event))                         \
+			CALL_KEEPING2(trace_record, &trace_##event,         \
+			    ((const uint64_t[TRACE_ARGS]){ __VA_ARGS__ })); \
 	} while (0)
 
-void trace_record(const struct tracepoint *, const uint64_t args[TRACE_ARGS]);
+KEEPS_REGISTERS void trace_record(
+    const struct tracepoint *, const uint64_t args[TRACE_ARGS]);
 
 /* Boot, thread context, once the cpus are up: what --trace= names. */
 void trace_start(void);
