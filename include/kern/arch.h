@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "compiler.h"
+#include "errno.h"
 
 struct thread;
 struct cpu;
@@ -47,8 +48,20 @@ static inline void irq_restore(unsigned long flags)
 #endif
 }
 
-void irq_enable(void);
-void irq_disable(void);
+static inline void irq_enable(void)
+{
+#ifdef __KERNEL__
+	__asm__ volatile("sti" ::: "memory");
+#endif
+}
+
+static inline void irq_disable(void)
+{
+#ifdef __KERNEL__
+	__asm__ volatile("cli" ::: "memory");
+#endif
+}
+
 bool irq_enabled(void);
 
 /*
@@ -154,7 +167,6 @@ int clear_user(void *user_dst, size_t n) MUST_CHECK;
 long strncpy_from_user(char *dst, const char *user_src, size_t n) MUST_CHECK;
 
 int user_load32(const uint32_t *user, uint32_t *out) MUST_CHECK;
-int user_load32_nofault(const uint32_t *user, uint32_t *out) MUST_CHECK;
 int user_store32(uint32_t *user, uint32_t v) MUST_CHECK;
 /* *out is what was there; the exchange happened if *out == old. */
 int user_cmpxchg32(
@@ -166,6 +178,31 @@ static inline bool user_range_ok(const void *p, size_t n)
 
 	return n <= USER_MAX && a <= USER_MAX - n;
 }
+
+#ifdef __KERNEL__
+/* With preemption off the fault handler goes to the fix-up at once. */
+static inline MUST_CHECK int user_load32_nofault(
+    const uint32_t *user, uint32_t *out)
+{
+	int err = -EFAULT;
+
+	if (unlikely(!user_range_ok(user, sizeof(*user))))
+		return err;
+	__asm__ volatile("1: movl %2, %1\n"
+			 "xorl %0, %0\n"
+			 "2:\n"
+			 ".pushsection ex_table, \"a\"\n"
+			 ".balign 8\n"
+			 ".quad 1b, 2b\n"
+			 ".popsection\n"
+			 : "+r"(err), "=&r"(*out)
+			 : "m"(*user)
+			 : "cc");
+	return err;
+}
+#else
+int user_load32_nofault(const uint32_t *user, uint32_t *out) MUST_CHECK;
+#endif
 
 /* --- traps and the way into and out of the program --------------------- */
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "compiler.h"
 #include "list.h"
 
 struct thread;
@@ -19,15 +20,18 @@ struct thread;
  * are for data that event context touches as well.  kernel/sched/spinlock.c
  */
 struct spinlock {
-	_Atomic unsigned next, owner; /* kernel/sched's: 1 while it is held */
+	_Atomic unsigned held; /* 1: by somebody */
 };
 #define SPINLOCK_INIT \
 	{             \
-		0, 0  \
+		0     \
 	}
 
 void spin_lock(struct spinlock *);
 void spin_unlock(struct spinlock *);
+/* The same for who has preemption off all the while. */
+static inline void spin_take(struct spinlock *);
+static inline void spin_release(struct spinlock *);
 unsigned long spin_lock_irqsave(struct spinlock *) MUST_CHECK;
 void spin_unlock_irqrestore(struct spinlock *, unsigned long flags);
 
@@ -71,5 +75,22 @@ void rwlock_read(struct rwlock *);
 bool rwlock_try_read(struct rwlock *);
 void rwlock_write(struct rwlock *);
 void rwlock_unlock(struct rwlock *); /* of either kind */
+
+/* --- inline -------------------------------------------------------------- */
+
+/* spin_take()'s slow path. */
+KEEPS_REGISTERS void spin_contended(struct spinlock *);
+
+static inline void spin_take(struct spinlock *l)
+{
+	if (unlikely(
+		atomic_exchange_explicit(&l->held, 1, memory_order_acquire)))
+		CALL_KEEPING1(spin_contended, l);
+}
+
+static inline void spin_release(struct spinlock *l)
+{
+	atomic_store_explicit(&l->held, 0, memory_order_release);
+}
 
 #endif /* KERN_LOCK_H */

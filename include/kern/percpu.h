@@ -31,6 +31,7 @@ struct cpu {
 	_Atomic bool need_resched; /* another thread should run */
 	_Atomic bool need_kick;    /* interrupts for other cpus were put off */
 	bool in_irq;
+	bool zero; /* cpu_quiet() looks at it with the four above */
 	uint32_t id;
 	uint32_t apic_id;
 	_Atomic bool online;
@@ -49,8 +50,19 @@ struct cpu {
 _Static_assert(
     offsetof(struct cpu, need_kick) == offsetof(struct cpu, need_resched) + 1,
     "cpu_put_off() looks at both");
+_Static_assert(
+    offsetof(struct cpu, preempt_off) % 8 == 0 &&
+	offsetof(struct cpu, zero) == offsetof(struct cpu, preempt_off) + 7,
+    "cpu_quiet() looks at all of them");
 
-extern struct cpu *cpus[CPU_MAX]; /* NULL past cpu_count() */
+extern struct cpu *cpus[CPU_MAX];   /* NULL past cpu_count() */
+extern _Atomic unsigned sched_ncpu; /* kernel/sched's to write */
+
+/* Cpus online; 1 for ever on a machine of one. */
+static inline unsigned cpu_count(void)
+{
+	return atomic_load_explicit(&sched_ncpu, memory_order_relaxed);
+}
 
 #ifdef __KERNEL__
 static inline struct cpu *cpu_self(void)
@@ -73,6 +85,18 @@ static inline bool cpu_put_off(void)
 	return !none;
 }
 
+/* Is none of that the case, nor preemption off or an interrupt being served? */
+static inline bool cpu_quiet(void)
+{
+	bool none;
+
+	__asm__ volatile("cmpq $0, %%gs:%c1"
+			 : "=@ccz"(none)
+			 : "i"(offsetof(struct cpu, preempt_off))
+			 : "memory");
+	return none;
+}
+
 /*
  * One instruction, so that a migration between two loads cannot give
  * another cpu's thread.
@@ -88,8 +112,14 @@ static inline struct thread *thread_self(void)
 #else
 struct cpu *cpu_self(void); /* host tests supply these */
 struct thread *thread_self(void);
-#endif
 
-unsigned cpu_count(void); /* cpus online */
+static inline bool cpu_quiet(void)
+{
+	struct cpu *c = cpu_self();
+
+	return c->preempt_off == 0 && !c->need_resched && !c->need_kick &&
+	       !c->in_irq;
+}
+#endif
 
 #endif /* KERN_PERCPU_H */

@@ -168,13 +168,18 @@ static inline void preempt_disable(void)
 #endif
 }
 
+/* A hint: nobody else wants this cpu. */
+bool sched_nobody_waits(void);
+
 /* May the current thread wait for another cpu by looking, for a while, rather
- * than sleep?  False when somebody else wants this cpu, or it is the only one.
- * A hint. */
-bool sched_may_spin(void);
+ * than sleep?  A hint. */
+static inline bool sched_may_spin(void)
+{
+	return cpu_count() > 1 && sched_nobody_waits();
+}
 
 /* Do what was put off while preemption was: preempt_enable()'s slow path. */
-void preempt_resched(void);
+KEEPS_REGISTERS void preempt_resched(void);
 
 static inline void preempt_enable(void)
 {
@@ -186,9 +191,19 @@ static inline void preempt_enable(void)
 			 : "i"(offsetof(struct cpu, preempt_off))
 			 : "memory");
 	if (zero && cpu_put_off())
-		preempt_resched();
+		CALL_KEEPING(preempt_resched);
 #else
 	preempt_resched();
+#endif
+}
+
+/* The same for who calls schedule() or preempt_resched() next. */
+static inline void preempt_enable_no_resched(void)
+{
+#ifdef __KERNEL__
+	__asm__ volatile(
+	    "decl %%gs:%c0" ::"i"(offsetof(struct cpu, preempt_off))
+	    : "memory");
 #endif
 }
 
@@ -241,6 +256,9 @@ void thread_clear_interrupt(void); /* the current thread's */
  */
 void sleep_begin(unsigned how);
 int sleep_end(uint64_t deadline, unsigned how);
+/* All of it for a spinlock's owner who has queued himself: the lock, taken with
+ * spin_lock() with interrupts on, is let go. */
+int sleep_unlock(struct spinlock *lock, uint64_t deadline, unsigned how);
 /* False: (t) does not sleep.  The caller has a reference, or has kept
  * preemption off since it knew that (t) could not exit.  Any context. */
 bool thread_wake(struct thread *t, int status);

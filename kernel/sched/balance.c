@@ -169,7 +169,7 @@ void balance_push(struct runq *rq, struct thread *t, unsigned cpu)
 		sched_kick(cpu);
 }
 
-void balance_give(struct runq *rq)
+void balance_serve(struct runq *rq)
 {
 	uint32_t cpu = atomic_exchange(&rq->pull_for, CPU_NONE);
 	struct thread *t;

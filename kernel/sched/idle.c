@@ -53,7 +53,7 @@ void idle_main(void *arg)
 		}
 		irq_disable();
 		if (has_work(c)) {
-			schedule();
+			reschedule();
 			irq_enable();
 			continue;
 		}

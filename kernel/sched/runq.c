@@ -25,11 +25,23 @@ static const uint32_t nice_inverse[40] = { INVERSE(88818), INVERSE(71054),
 	INVERSE(56), INVERSE(45), INVERSE(36), INVERSE(29), INVERSE(23),
 	INVERSE(18), INVERSE(15) };
 
-uint64_t runq_weighted(const struct thread *t, uint64_t ns)
+/* (ns) of processor time, at most a second, as vruntime of (t). */
+static uint64_t weighted(const struct thread *t, uint64_t ns)
 {
 	if (t->policy == SCHED_IDLE)
 		return ns * INVERSE(IDLE_WEIGHT) >> 22;
 	return ns * nice_inverse[t->nice + 20] >> 22;
+}
+
+void runq_charge_weighted(struct thread *t, uint64_t now)
+{
+	uint64_t ns = now - t->charged_at;
+
+	/* A suspended machine must not cost a thread hours. */
+	if (ns > NSEC_PER_SEC)
+		ns = (int64_t)ns < 0 ? 0 : NSEC_PER_SEC;
+	t->vruntime += weighted(t, ns);
+	t->charged_at = now;
 }
 
 static struct thread *thread_of(struct rb_node *n)

@@ -26,19 +26,33 @@ static inline bool runq_before(uint64_t a, uint64_t b)
 
 /* --- the queue ----------------------------------------------------------- */
 
-/* The slow paths of the two below. */
+/* The slow paths of runq_enqueue() and runq_dequeue(). */
 void runq_insert(struct runq *, struct thread *, bool at_head);
 void runq_remove(struct runq *, struct thread *);
 
+/* (t) is fair, and none is queued. */
+static inline void runq_enqueue_only(struct runq *rq, struct thread *t)
+{
+	rq->nready = 1;
+	t->rt_queued = false;
+	rq->first = t;
+}
+
 static inline void runq_enqueue(struct runq *rq, struct thread *t, bool at_head)
 {
-	rq->nready++;
-	if (likely(!rq->first && !runq_is_rt(t))) {
-		t->rt_queued = false;
-		rq->first = t;
-	} else {
-		runq_insert(rq, t, at_head);
+	if (likely(rq->nready == 0 && !runq_is_rt(t))) {
+		runq_enqueue_only(rq, t);
+		return;
 	}
+	rq->nready++;
+	runq_insert(rq, t, at_head);
+}
+
+/* The only one queued, which is fair. */
+static inline void runq_dequeue_only(struct runq *rq)
+{
+	rq->nready = 0;
+	rq->first = NULL;
 }
 
 static inline void runq_dequeue(struct runq *rq, struct thread *t)
@@ -65,29 +79,22 @@ void runq_yield(struct runq *, struct thread *t);
 
 /* --- time ---------------------------------------------------------------- */
 
-/* (ns) of processor time, at most a second, as vruntime of (t). */
-uint64_t runq_weighted(const struct thread *t, uint64_t ns);
-
-/* What (t), which runs, owes since it was charged last. */
-static inline uint64_t runq_uncharged(const struct thread *t, uint64_t now)
-{
-	uint64_t ns = now - t->charged_at;
-
-	/* A suspended machine must not cost a thread hours. */
-	if (unlikely(ns > NSEC_PER_SEC))
-		ns = (int64_t)ns < 0 ? 0 : NSEC_PER_SEC;
-	if (likely(t->nice == 0 && t->policy != SCHED_IDLE))
-		return ns;
-	return runq_weighted(t, ns);
-}
+/* runq_charge()'s slow path: weighted, or after a suspension. */
+KEEPS_REGISTERS void runq_charge_weighted(struct thread *t, uint64_t now);
 
 /* Bring the vruntime of (t), which runs, up to (now). */
 static inline void runq_charge(struct runq *rq, struct thread *t, uint64_t now)
 {
-	uint64_t v = t->vruntime + runq_uncharged(t, now);
+	uint64_t ns = now - t->charged_at, v;
 
-	t->charged_at = now;
-	t->vruntime = v;
+	if (likely(ns <= NSEC_PER_SEC && t->nice == 0 &&
+		   t->policy != SCHED_IDLE)) {
+		t->vruntime += ns;
+		t->charged_at = now;
+	} else {
+		CALL_KEEPING2(runq_charge_weighted, t, now);
+	}
+	v = t->vruntime;
 	if (rq->first && runq_before(rq->first->vruntime, v))
 		v = rq->first->vruntime;
 	if (runq_before(rq->min_vruntime, v))

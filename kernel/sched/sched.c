@@ -12,7 +12,7 @@
  *
  * on_cpu stays true until the thread's registers are saved; a waker that sees
  * it leaves the thread on its cpu, which looks at its incoming list only
- * after the switch or in schedule() itself, where the thread may go on.
+ * after the switch or in reschedule() itself, where the thread may go on.
  */
 
 #include "kern/arch.h"
@@ -35,11 +35,6 @@ static void need_resched(struct cpu *c)
 	atomic_store_explicit(&c->need_resched, true, memory_order_relaxed);
 }
 
-unsigned cpu_count(void)
-{
-	return atomic_load_explicit(&sched_ncpu, memory_order_relaxed);
-}
-
 /*
  * Make (cpu) look at its queues; interrupts are off.  The interrupt, which may
  * be an exit to the hypervisor, is put off while preemption is: whoever wakes
@@ -54,9 +49,9 @@ void sched_kick(unsigned cpu)
 		return;
 	}
 	/*
-	 * Pairs with idle_poll() and schedule(): they clear idle_polling, then
-	 * look at the incoming list; we pushed, then look at idle_polling.  All
-	 * four are sequentially consistent, so one of us sees the other.
+	 * Pairs with idle_poll() and reschedule(): they clear idle_polling,
+	 * then look at the incoming list; we pushed, then look at idle_polling.
+	 * All four are sequentially consistent, so one of us sees the other.
 	 */
 	if (atomic_load(&c->idle_polling))
 		return;
@@ -177,29 +172,29 @@ static void resched_irq(void *arg)
 		prio_sort(c);
 }
 
-/* (prev) may not go on here. */
-static NOINLINE void leave(struct runq *rq, struct thread *prev)
+/* The thread that was switched from does not come back here. */
+static NOINLINE void part(struct runq *rq)
 {
-	rq->leaving = NULL;
-	send(prev, balance_choose(prev));
+	struct thread *t = rq->parting;
+
+	rq->parting = NULL;
+	if (atomic_load_explicit(&t->state, memory_order_relaxed) ==
+	    THREAD_DEAD)
+		thread_reap(t);
+	else
+		send(t, balance_choose(t));
 }
 
 /* On the stack of the thread that has just been switched to. */
 static inline void finish_switch(void)
 {
 	struct runq *rq = cpu_self()->runq;
-	struct thread *prev = rq->switched_from;
-	bool dead = atomic_load_explicit(&prev->state, memory_order_relaxed) ==
-		    THREAD_DEAD;
 
-	/* From here on another cpu may run it, or free it. */
-	atomic_store_explicit(&prev->on_cpu, false, memory_order_release);
-	if (unlikely(dead))
-		thread_reap(prev);
-	if (unlikely(rq->leaving == prev))
-		leave(rq, prev);
-	/* Not earlier: it may give (prev) away, which was on the queue. */
-	balance_serve(rq);
+	/* From here on another cpu may run it. */
+	atomic_store_explicit(
+	    &rq->switched_from->on_cpu, false, memory_order_release);
+	if (unlikely(rq->parting))
+		part(rq);
 }
 
 void sched_entry(void *arg)
@@ -231,14 +226,10 @@ static NOINLINE void idle_begins(struct cpu *c, uint64_t now)
 	balance_idle(c, true);
 }
 
-static void switch_to(
-    struct cpu *c, struct thread *prev, struct thread *next, uint64_t now)
+static inline void switch_to(
+    struct cpu *c, struct thread *prev, struct thread *next)
 {
 	TRACE(sched_switch, prev->id, prev->state, next->id);
-	if (unlikely(prev == c->idle))
-		idle_ends(c, now);
-	else if (unlikely(next == c->idle))
-		idle_begins(c, now);
 	c->nswitch++;
 	c->runq->switched_from = prev;
 	/*
@@ -252,6 +243,17 @@ static void switch_to(
 	finish_switch();
 }
 
+/* The same where one of the two may be the idle thread. */
+static void switch_to_any(
+    struct cpu *c, struct thread *prev, struct thread *next, uint64_t now)
+{
+	if (unlikely(prev == c->idle))
+		idle_ends(c, now);
+	else if (unlikely(next == c->idle))
+		idle_begins(c, now);
+	switch_to(c, prev, next);
+}
+
 /* (prev), which could go on, gives way: back to the queue. */
 static void put_ready(struct cpu *c, struct thread *prev)
 {
@@ -260,7 +262,7 @@ static void put_ready(struct cpu *c, struct thread *prev)
 	prev->yielding = false;
 	atomic_store_explicit(&prev->state, THREAD_READY, memory_order_relaxed);
 	if (unlikely(!affinity_has(prev, c->id))) {
-		c->runq->leaving = prev;
+		c->runq->parting = prev;
 		return;
 	}
 	if (yielding)
@@ -268,21 +270,40 @@ static void put_ready(struct cpu *c, struct thread *prev)
 	runq_enqueue(c->runq, prev, prev->policy == SCHED_FIFO && !yielding);
 }
 
+/* (prev) sleeps. */
+static inline void put_sleeper(struct thread *prev, bool alone)
+{
+	if (!alone)
+		CALL_KEEPING1(balance_sleeps, prev);
+	prev->nvcsw++;
+}
+
 /* (prev) gives way: back to the queue, or off it. */
 static void put_prev(struct cpu *c, struct thread *prev)
 {
-	if (atomic_load_explicit(&prev->state, memory_order_relaxed) ==
-	    THREAD_RUNNING) {
+	uint32_t state =
+	    atomic_load_explicit(&prev->state, memory_order_relaxed);
+
+	if (state == THREAD_RUNNING) {
 		prev->nivcsw++;
 		put_ready(c, prev);
 		return;
 	}
-	if (!sched_alone())
-		balance_sleeps(prev);
-	prev->nvcsw++;
+	if (state == THREAD_DEAD)
+		c->runq->parting = prev;
+	put_sleeper(prev, sched_alone());
 }
 
-/* The thread to run next, off its queue; the idle thread if there is none. */
+/* (next), off its queue, is the one to run. */
+static inline void take(struct thread *next, uint64_t now)
+{
+	atomic_store_explicit(
+	    &next->state, THREAD_RUNNING, memory_order_relaxed);
+	time_starts(next, now);
+	next->charged_at = now;
+}
+
+/* Off its queue; the idle thread if there is none. */
 static struct thread *pick_next(struct cpu *c, struct thread *prev)
 {
 	struct thread *t;
@@ -297,18 +318,15 @@ static struct thread *pick_next(struct cpu *c, struct thread *prev)
 			}
 		}
 		runq_dequeue(c->runq, t);
-		atomic_store_explicit(
-		    &t->state, THREAD_RUNNING, memory_order_relaxed);
 		return t;
 	}
 	return c->idle;
 }
 
-void schedule(void)
+static NOINLINE void reschedule_at(uint64_t now)
 {
 	struct cpu *c = cpu_self();
 	struct thread *prev = c->current, *next;
-	uint64_t now = clock_mono();
 
 	assert(c->preempt_off == 0);
 	if (unlikely(atomic_load_explicit(&c->need_kick, memory_order_relaxed)))
@@ -326,15 +344,52 @@ void schedule(void)
 	if (unlikely(!mpsc_empty(&c->runq->incoming)))
 		drain_incoming(c);
 	next = pick_next(c, prev);
-	time_starts(next, now);
-	next->charged_at = now;
+	take(next, now);
 	slice_update(c->runq);
 	/* Set by arrivals that have been considered above. */
 	atomic_store_explicit(&c->need_resched, false, memory_order_relaxed);
 	if (next != prev)
-		switch_to(c, prev, next, now);
-	else
-		balance_serve(c->runq);
+		switch_to_any(c, prev, next, now);
+}
+
+void reschedule(void)
+{
+	reschedule_at(clock_mono());
+}
+
+/* Is (t) all that the queue holds, fair, and may it run here? */
+static inline bool is_only_choice(
+    struct cpu *c, struct runq *rq, const struct thread *t, bool alone)
+{
+	return rq->nready == 1 && t && mpsc_empty(&rq->incoming) &&
+	       (alone || affinity_has(t, c->id));
+}
+
+/*
+ * A sleeper mostly leaves the cpu to the only one that waits for it: then few
+ * questions remain.  (prev) is not on the queue: who wakes it meanwhile finds
+ * on_cpu, and puts it on the incoming list.  Nobody else waits, so that no
+ * slice begins.
+ */
+void schedule(void)
+{
+	uint64_t now = clock_mono();
+	struct cpu *c = cpu_self();
+	struct runq *rq = c->runq;
+	struct thread *prev = c->current, *next = rq->first;
+	bool alone = sched_alone();
+
+	if (unlikely(!cpu_quiet() || !is_only_choice(c, rq, next, alone))) {
+		reschedule_at(now);
+		return;
+	}
+	rcu_quiescent(c);
+	time_stops(prev, now);
+	runq_charge(rq, prev, now);
+	put_sleeper(prev, alone);
+	runq_dequeue_only(rq);
+	take(next, now);
+	switch_to(c, prev, next);
 }
 
 /*
@@ -385,9 +440,9 @@ static NOINLINE bool wake_slow(
 static inline bool wakes_simply(
     const struct cpu *c, const struct runq *rq, const struct thread *t)
 {
-	return sched_alone() && !rq->first && list_empty(&rq->rt) &&
-	       rq->slice.cpu && !c->in_irq && c->current != c->idle &&
-	       !runq_is_rt(t) && !runq_is_rt(c->current) &&
+	return sched_alone() && rq->nready == 0 && rq->slice.cpu &&
+	       !c->in_irq && c->current != c->idle &&
+	       !(t->rt_priority | c->current->rt_priority) &&
 	       runq_is_near(rq, t) &&
 	       !atomic_load_explicit(&t->on_cpu, memory_order_acquire);
 }
@@ -409,7 +464,7 @@ bool thread_wake(struct thread *t, int status)
 	if (unlikely(
 		branch_enabled(&trace_sched_wakeup) || !wakes_simply(c, rq, t)))
 		return wake_slow(c, t, flags);
-	runq_enqueue(rq, t, false);
+	runq_enqueue_only(rq, t);
 	if (runq_leads(t, c->current))
 		need_resched(c);
 	irq_restore(flags);
@@ -420,7 +475,7 @@ void sched_preempt(void)
 {
 	unsigned long flags = irq_save();
 
-	schedule();
+	reschedule();
 	irq_restore(flags);
 }
 
@@ -440,17 +495,16 @@ void sched_yield_cpu(void)
 		rcu_quiescent(c);
 	} else {
 		c->current->yielding = true;
-		schedule();
+		reschedule();
 	}
 	irq_restore(flags);
 }
 
-bool sched_may_spin(void)
+bool sched_nobody_waits(void)
 {
 	const struct cpu *c = cpu_self();
 
-	return !sched_alone() && !READ_ONCE(c->need_resched) &&
-	       READ_ONCE(c->runq->nready) == 0 &&
+	return !READ_ONCE(c->need_resched) && READ_ONCE(c->runq->nready) == 0 &&
 	       mpsc_empty(&c->runq->incoming);
 }
 
@@ -463,7 +517,7 @@ void preempt_resched(void)
 		kick_others(c);
 	if ((flags & IRQ_FLAG_IF) && c->preempt_off == 0 &&
 	    atomic_load_explicit(&c->need_resched, memory_order_relaxed))
-		schedule();
+		reschedule();
 	irq_restore(flags);
 }
 

@@ -30,7 +30,8 @@ struct runq {
 	struct list rt;        /* FIFO and RR, highest priority first */
 	uint64_t min_vruntime; /* never goes back */
 	struct thread *switched_from;
-	struct thread *leaving;   /* to another cpu, once switched from */
+	struct thread *parting;   /* dead or for another cpu, once switched
+				     from */
 	struct timer slice;       /* armed while threads compete */
 	uint64_t balance_at;      /* when to look for a less busy cpu */
 	uint64_t idle_since;      /* any cpu reads */
@@ -46,13 +47,10 @@ struct runq {
 	_Atomic bool unsorted;     /* see prio.c */
 } ALIGNED(CACHE_LINE);
 
-/* Cpus online; 1 for ever on a machine of one. */
-extern _Atomic unsigned sched_ncpu;
-
 /* Nobody to share threads with. */
 static inline bool sched_alone(void)
 {
-	return atomic_load_explicit(&sched_ncpu, memory_order_relaxed) == 1;
+	return cpu_count() == 1;
 }
 
 static inline bool affinity_has(const struct thread *t, unsigned cpu)
@@ -84,7 +82,10 @@ static inline void time_stops(struct thread *t, uint64_t now)
 }
 
 /* sched.c */
-void schedule(void); /* interrupts off */
+/* Interrupts off.  The current thread sleeps: run the one whose turn it is. */
+void schedule(void);
+/* The same whatever the current one's state is. */
+void reschedule(void);
 void sched_entry(void *thread);
 void sched_kick(unsigned cpu);
 void sched_resched(unsigned cpu); /* its thread's affinity has changed */
@@ -94,20 +95,13 @@ unsigned balance_choose(struct thread *);
 /* Give (t), queued on (rq), to another cpu. */
 void balance_push(struct runq *rq, struct thread *t, unsigned cpu);
 void balance_new(struct thread *);
-void balance_sleeps(struct thread *);
+KEEPS_REGISTERS void balance_sleeps(struct thread *);
 void balance_idle(struct cpu *, bool idle);
 bool balance_any_idle(void);
 void balance_pull(struct cpu *);
-void balance_give(struct runq *); /* balance_serve()'s slow path */
-void balance_periodic(struct runq *, uint64_t now);
-
 /* Interrupts off.  Give the cpu that asked for a thread one of ours. */
-static inline void balance_serve(struct runq *rq)
-{
-	if (unlikely(atomic_load_explicit(
-			 &rq->pull_for, memory_order_relaxed) != CPU_NONE))
-		balance_give(rq);
-}
+void balance_serve(struct runq *);
+void balance_periodic(struct runq *, uint64_t now);
 
 /* prio.c */
 void prio_sort(struct cpu *); /* interrupts off */

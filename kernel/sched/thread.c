@@ -106,7 +106,7 @@ void thread_exit(void)
 	spin_unlock(&t->exit_lock);
 	(void)flags; /* interrupts stay off */
 	atomic_store(&t->state, THREAD_DEAD);
-	schedule();
+	reschedule();
 	panic("thread %u runs after its end", t->id);
 }
 

@@ -1,6 +1,6 @@
 /*
  * Sleeping without losing a wake-up.  The sleeper's order is: state to
- * SLEEPING, on the queue, release the lock, schedule(); the owner's lock
+ * SLEEPING and on the queue, release the lock, schedule(); the owner's lock
  * makes the first two one step for waitq_wake().  Time-outs and interrupts do
  * not take that lock: they only change the state, and the sleeper takes
  * itself off the queue.  Interrupts stay off in between, so that the thread
@@ -25,19 +25,22 @@ static void sleep_expired(struct timer *tm)
 	thread_wake(st->thread, -ETIMEDOUT);
 }
 
-void sleep_begin(unsigned how)
+static inline void begin(struct thread *t, unsigned how)
 {
-	struct thread *t = thread_self();
-
 	atomic_store_explicit(
 	    &t->intr_sleep, how & WAIT_INTR, memory_order_relaxed);
 	t->wait_status = 0;
 	/*
 	 * Sequentially consistent: pairs with thread_interrupt(), which sets
-	 * interrupted and then looks at the state; sleep_end() looks at
-	 * interrupted after this.  One of the two sees the other.
+	 * interrupted and then looks at the state; end() looks at interrupted
+	 * after this.  One of the two sees the other.
 	 */
 	atomic_store(&t->state, THREAD_SLEEPING);
+}
+
+void sleep_begin(unsigned how)
+{
+	begin(thread_self(), how);
 }
 
 /* Back to RUNNING; false: somebody has made us READY and queued us. */
@@ -66,21 +69,42 @@ static NOINLINE void sleep_until(struct thread *t, uint64_t deadline)
 	timer_cancel(&st.timer);
 }
 
-int sleep_end(uint64_t deadline, unsigned how)
+static inline int end(uint64_t deadline, unsigned how)
 {
 	struct thread *t = thread_self();
+	int status;
 
-	if ((how & WAIT_INTR) && atomic_load(&t->interrupted) && sleep_abort(t))
+	if ((how & WAIT_INTR) && atomic_load(&t->interrupted) &&
+	    sleep_abort(t)) {
 		t->wait_status = -EINTR;
-	else if (deadline == TIME_NEVER)
+		preempt_resched(); /* instead of schedule(): what was put off */
+	} else if (likely(deadline == TIME_NEVER))
 		schedule();
 	else
 		sleep_until(t, deadline);
+	t = thread_self();
 	atomic_store_explicit(&t->intr_sleep, false, memory_order_relaxed);
+	status = t->wait_status;
 	/* thread_interrupt() may have meant an earlier sleep of ours. */
-	if (t->wait_status == -EINTR && !(how & WAIT_INTR))
-		return 0;
-	return t->wait_status;
+	return status == -EINTR && !(how & WAIT_INTR) ? 0 : status;
+}
+
+int sleep_end(uint64_t deadline, unsigned how)
+{
+	return end(deadline, how);
+}
+
+int sleep_unlock(struct spinlock *lock, uint64_t deadline, unsigned how)
+{
+	int status;
+
+	irq_disable();
+	begin(thread_self(), how);
+	spin_release(lock);
+	preempt_enable_no_resched();
+	status = end(deadline, how);
+	irq_enable();
+	return status;
 }
 
 int waitq_wait(struct waitq *q, struct spinlock *lock, unsigned long *flags,

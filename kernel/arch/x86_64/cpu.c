@@ -75,16 +75,6 @@ void outl(uint16_t port, uint32_t v)
 	__asm__ volatile("outl %0, %1" ::"a"(v), "Nd"(port));
 }
 
-void irq_enable(void)
-{
-	__asm__ volatile("sti" ::: "memory");
-}
-
-void irq_disable(void)
-{
-	__asm__ volatile("cli" ::: "memory");
-}
-
 bool irq_enabled(void)
 {
 	unsigned long flags;

@@ -100,12 +100,6 @@ int user_load32(const uint32_t *user, uint32_t *out)
 	return err;
 }
 
-/* With preemption off the fault handler goes to the fix-up at once. */
-int user_load32_nofault(const uint32_t *user, uint32_t *out)
-{
-	return user_load32(user, out);
-}
-
 int user_store32(uint32_t *user, uint32_t v)
 {
 	int err = 0;

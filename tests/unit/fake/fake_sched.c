@@ -49,10 +49,7 @@ struct thread *thread_self(void)
 	return boot_cpu.current;
 }
 
-unsigned cpu_count(void)
-{
-	return 1;
-}
+_Atomic unsigned sched_ncpu = 1;
 
 unsigned fake_locks_held(void)
 {
@@ -150,17 +147,22 @@ bool timer_cancel(struct timer *t)
 
 /* --- locks ------------------------------------------------------------- */
 
+void spin_contended(struct spinlock *l)
+{
+	must(!l->held); /* nobody else runs who would let it go */
+}
+
 void spin_lock(struct spinlock *l)
 {
-	must(l->next == l->owner);
-	l->next++;
+	must(!l->held);
+	l->held = 1;
 	locks_held++;
 }
 
 void spin_unlock(struct spinlock *l)
 {
-	must(l->next == l->owner + 1);
-	l->owner++;
+	must(l->held);
+	l->held = 0;
 	locks_held--;
 }
 
@@ -318,6 +320,17 @@ int sleep_end(uint64_t deadline, unsigned how)
 	return sleep_here(deadline, how);
 }
 
+int sleep_unlock(struct spinlock *lock, uint64_t deadline, unsigned how)
+{
+	sleep_begin(how);
+	must(lock->held);
+	/* spin_take() is inline, and not counted. */
+	if (locks_held > sleeping_held)
+		locks_held--;
+	spin_release(lock);
+	return sleep_end(deadline, how);
+}
+
 bool thread_wake(struct thread *t, int status)
 {
 	bool slept = t->wait_status == -EAGAIN;
@@ -366,11 +379,9 @@ void sched_yield_cpu(void)
 {
 }
 
-bool fake_may_spin;
-
-bool sched_may_spin(void)
+bool sched_nobody_waits(void)
 {
-	return fake_may_spin;
+	return true;
 }
 
 void preempt_resched(void)

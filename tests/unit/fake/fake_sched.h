@@ -25,9 +25,6 @@ void fake_clock_advance(uint64_t ns);
 extern void (*fake_sleep_hook)(void *arg);
 extern void *fake_sleep_arg;
 
-/* What sched_may_spin() says; false. */
-extern bool fake_may_spin;
-
 /* Threads started by the code under test do nothing until this. */
 void fake_thread_run(struct thread *t);
 /* The one started last; NULL when there was none. */

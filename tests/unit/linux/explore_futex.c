@@ -54,7 +54,9 @@ void preempt_resched(void)
 {
 }
 
-bool sched_may_spin(void)
+_Atomic unsigned sched_ncpu = 1;
+
+bool sched_nobody_waits(void)
 {
 	return false;
 }

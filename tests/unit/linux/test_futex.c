@@ -41,7 +41,7 @@ static int setup(void **state)
 	word = word2 = lock_a = lock_b = 0;
 	result = -1;
 	fake_sleep_hook = NULL;
-	fake_may_spin = false;
+	sched_ncpu = 1;
 	on_signal_pending = NULL;
 	return 0;
 }
@@ -123,7 +123,7 @@ static void test_spin(void **state)
 	struct task *t = &fixture_task[0];
 
 	(void)state;
-	fake_may_spin = true;
+	sched_ncpu = 2;
 	looks = 0;
 	fixture_on_load = change_at_third;
 	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), -EAGAIN);
@@ -138,7 +138,7 @@ static void test_spin_lock(void **state)
 	uint64_t begin;
 
 	(void)state;
-	fake_may_spin = true;
+	sched_ncpu = 2;
 	looks = 0;
 	fixture_on_load = change_at_third;
 	assert_int_equal(futex_wait(&word, false, 0, TIME_NEVER, ANY), -EAGAIN);
@@ -173,7 +173,7 @@ static void test_spin_in_vain(void **state)
 	uint32_t least = 8000;
 
 	(void)state;
-	fake_may_spin = true;
+	sched_ncpu = 2;
 	fixture_on_load = time_goes_on;
 	for (int i = 0; i < 4; i++) {
 		looks = 0;

@@ -18,7 +18,8 @@
 static struct {
 	char path[128], value[64];
 } node[64];
-static unsigned nnodes, ncpu, txns, again, fail_write;
+_Atomic unsigned sched_ncpu;
+static unsigned nnodes, txns, again, fail_write;
 static bool committed;
 
 static const char *find(const char *path)
@@ -124,11 +125,6 @@ uint32_t xenbus_peer_u32(struct xenbus_dev *xd, const char *name, uint32_t dflt)
 	return v;
 }
 
-unsigned cpu_count(void)
-{
-	return ncpu;
-}
-
 /* --- tests --------------------------------------------------------------- */
 
 static struct xenbus_dev xd = { .node = "device/vif/0", .backend = "/back" };
@@ -137,7 +133,7 @@ static int setup(void **state)
 {
 	(void)state;
 	nnodes = txns = again = fail_write = 0;
-	ncpu = 4;
+	sched_ncpu = 4;
 	set("/back/feature-rx-copy", "1");
 	return 0;
 }
@@ -223,7 +219,7 @@ static void test_negotiate_all(void **state)
 	assert_false(neg.feat.csum4);
 	assert_false(neg.feat.gso4);
 	assert_true(neg.feat.gso6);
-	ncpu = 256;
+	sched_ncpu = 256;
 	set("/back/multi-queue-max-queues", "256");
 	assert_int_equal(netfront_negotiate(&xd, &neg), 0);
 	assert_int_equal(neg.nqueues, NETFRONT_QUEUES_MAX);

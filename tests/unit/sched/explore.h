@@ -135,5 +135,7 @@ void x_halt(void); /* interrupts on; until one has come */
 
 #define irq_save()         x_irq_save()
 #define irq_restore(flags) x_irq_restore(flags)
+#define irq_disable()      ((void)x_irq_save())
+#define irq_enable()       x_irq_restore(IRQ_FLAG_IF)
 
 #endif /* EXPLORE_H */

@@ -80,16 +80,6 @@ void irq_vector_set(unsigned vector, irq_fn fn, void *arg)
 		resched = fn;
 }
 
-void irq_enable(void)
-{
-	x_irq_restore(IRQ_FLAG_IF);
-}
-
-void irq_disable(void)
-{
-	(void)x_irq_save();
-}
-
 void cpu_wait_for_irq(void)
 {
 	x_halt();

@@ -56,10 +56,6 @@ void arch_switch(struct thread *prev, struct thread *next)
 		on_switch();
 }
 
-void irq_enable(void)
-{
-}
-
 uint64_t clock_mono(void)
 {
 	return now;

@@ -22,14 +22,8 @@
 /* --- the layer above ----------------------------------------------------- */
 
 static struct net_dev *eth;
-static unsigned nready, nspace, ncpu;
+static unsigned nready, nspace;
 static int link_seen;
-
-unsigned __wrap_cpu_count(void);
-unsigned __wrap_cpu_count(void)
-{
-	return ncpu;
-}
 
 int net_dev_register(struct net_dev *nd)
 {
@@ -120,7 +114,7 @@ static int setup(void **state)
 	fdev_init(&fd, VIRTIO_ID_NET, ALL);
 	nready = nspace = ctrl_pairs = 0;
 	link_seen = -1;
-	ncpu = 1;
+	sched_ncpu = 1;
 	ctrl_ack = VIRTIO_NET_OK;
 	fake_sleep_hook = serve_ctrl;
 	return 0;
@@ -194,26 +188,26 @@ static void test_attach(void **state)
 
 static void test_multi_queue(void **state)
 {
-	ncpu = 8;
+	sched_ncpu = 8;
 	assert_int_equal(attach(), 0);
 	assert_int_equal(eth->info.nqueues, 2);
 	assert_int_equal(ctrl_pairs, 2);
 	assert_non_null(fd.q[3].vq);
 	end(state);
 	setup(state);
-	ncpu = 8;
+	sched_ncpu = 8;
 	ctrl_ack = VIRTIO_NET_ERR;
 	assert_int_equal(attach(), 0);
 	assert_int_equal(eth->info.nqueues, 1);
 	end(state);
 	setup(state);
-	ncpu = 8;
+	sched_ncpu = 8;
 	fake_sleep_hook = NULL; /* it never answers */
 	assert_int_equal(attach(), 0);
 	assert_int_equal(eth->info.nqueues, 1);
 	end(state);
 	setup(state);
-	ncpu = 8;
+	sched_ncpu = 8;
 	cfg.max_virtqueue_pairs = 0x8000;
 	assert_int_equal(attach(), 0);
 	assert_int_equal(eth->info.nqueues, 1);
