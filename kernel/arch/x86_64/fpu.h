@@ -38,25 +38,19 @@ static inline void fpu_saved(struct cpu *c, struct thread *t)
 	c->arch->fpu_owner = t;
 }
 
-/* For cpu_features.fast_switch. */
-static inline void fpu_xsaveopt(struct cpu *c, struct thread *t)
+/* For cpu_features.fast_switch: both in one. */
+static inline void fpu_exchange(
+    struct cpu *c, struct thread *prev, struct thread *next)
 {
-	struct fpu_state *f = t->arch.fpu;
+	struct fpu_state *p = prev->arch.fpu, *n = next->arch.fpu;
+	uint32_t which = (uint32_t)fpu_features;
 
-	__asm__ volatile("xsaveopt64 (%0)" ::"r"(f->area),
-			 "a"((uint32_t)fpu_features), "d"(0)
+	__asm__ volatile("xsaveopt64 (%0)" ::"r"(p->area), "a"(which), "d"(0)
 			 : "memory");
-	fpu_saved(c, t);
-}
-
-static inline void fpu_xrstor(struct cpu *c, struct thread *t)
-{
-	struct fpu_state *f = t->arch.fpu;
-
-	__asm__ volatile(
-	    "xrstor64 (%0)" ::"r"(f->area), "a"((uint32_t)fpu_features), "d"(0)
-	    : "memory");
-	c->arch->fpu_owner = t;
+	p->last_cpu = c->id;
+	__asm__ volatile("xrstor64 (%0)" ::"r"(n->area), "a"(which), "d"(0)
+			 : "memory");
+	c->arch->fpu_owner = next;
 }
 
 static inline void fpu_save(struct cpu *c, struct thread *t)

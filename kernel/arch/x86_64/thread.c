@@ -78,9 +78,8 @@ void arch_switch(struct thread *prev, struct thread *next)
 		return;
 	}
 	__asm__ volatile("rdfsbase %0" : "=r"(prev->arch.fs_base));
-	fpu_xsaveopt(c, prev);
 	__asm__ volatile("wrfsbase %0" ::"r"(next->arch.fs_base));
-	fpu_xrstor(c, next);
+	fpu_exchange(c, prev, next);
 	switch_stacks(&prev->arch.rsp, next->arch.rsp);
 }
 
