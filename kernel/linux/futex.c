@@ -21,6 +21,8 @@
 /* Waits without a look, when it was never enough. */
 #define SPIN_PAUSE 64
 
+#define ANY_BIT    FUTEX_BITSET_MATCH_ANY
+
 struct futex_bucket futex_buckets[FUTEX_NBUCKET];
 
 /* Where a waiter is while it is being woken. */
@@ -55,25 +57,28 @@ void futex_withdraw(struct futex_bucket *b)
 }
 
 /* Before those that are less urgent. */
-static NOINLINE struct list *urgent_place(
-    struct futex_bucket *b, const struct thread *t)
+static NOINLINE void insert_urgent(
+    struct futex_bucket *b, struct futex_waiter *new)
 {
 	struct futex_waiter *w;
+	struct list *at = &b->waiters;
 
-	list_foreach (w, &b->waiters, link)
-		if (w->thread->rt_priority < t->rt_priority)
-			return &w->link;
-	return &b->waiters;
+	list_foreach (w, &b->waiters, link) {
+		if (w->thread->rt_priority < new->thread->rt_priority) {
+			at = &w->link;
+			break;
+		}
+	}
+	list_add_tail(at, &new->link);
 }
 
 static inline void insert(struct futex_bucket *b, struct futex_waiter *w)
 {
-	struct list *at = &b->waiters;
-
 	atomic_store_explicit(&w->bucket, b, memory_order_relaxed);
-	if (unlikely(w->thread->rt_priority))
-		at = urgent_place(b, w->thread);
-	list_add_tail(at, &w->link);
+	if (likely(!w->thread->rt_priority))
+		list_add_tail(&b->waiters, &w->link);
+	else
+		insert_urgent(b, w);
 }
 
 void futex_enqueue(struct futex_bucket *b, struct futex_waiter *w)
@@ -175,14 +180,7 @@ static struct futex_bucket *lock_bucket_of(struct futex_waiter *w)
 /* b->lock is held and let go: what the waker said. */
 static inline int sleep_once(struct futex_bucket *b, uint64_t deadline)
 {
-	unsigned long flags = irq_save();
-	int r;
-
-	sleep_begin(WAIT_INTR);
-	spin_unlock(&b->lock);
-	r = sleep_end(deadline, WAIT_INTR);
-	irq_restore(flags);
-	return r;
+	return sleep_unlock(&b->lock, deadline, WAIT_INTR);
 }
 
 /* Up again with (r), but perhaps nobody has taken (w) off its queue. */
@@ -206,12 +204,18 @@ static inline bool was_woken(const struct futex_waiter *w)
 	return !atomic_load_explicit(&w->bucket, memory_order_acquire);
 }
 
-int futex_sleep(
+static inline int sleep_on(
     struct futex_bucket *b, struct futex_waiter *w, uint64_t deadline)
 {
 	int r = sleep_once(b, deadline);
 
-	return was_woken(w) ? 0 : sleep_ends(w, r, deadline);
+	return likely(was_woken(w)) ? 0 : sleep_ends(w, r, deadline);
+}
+
+int futex_sleep(
+    struct futex_bucket *b, struct futex_waiter *w, uint64_t deadline)
+{
+	return sleep_on(b, w, deadline);
 }
 
 /* --- wait and wake ------------------------------------------------------- */
@@ -279,38 +283,40 @@ static NOINLINE int wait_refused(
 	uint32_t now;
 
 	futex_withdraw(b);
-	spin_unlock(&b->lock);
+	spin_release(&b->lock);
+	preempt_enable();
 	return r == 0 ? -EAGAIN : user_load32(user, &now);
 }
 
-/* Compare and queue in one; the word's page is brought in without the lock. */
-static inline int wait_here(
-    uint32_t *user, uint32_t val, struct futex_waiter *w, uint64_t deadline)
+/* 1: the word is (val), (w) is queued on (b), and its lock is held; else it is
+ * not, and 0: try again, or not: -EAGAIN, -EFAULT. */
+static inline int compare_and_queue(struct futex_bucket *b, uint32_t *user,
+    uint32_t val, struct futex_waiter *w)
 {
-	struct futex_bucket *b = futex_bucket(&w->key);
 	uint32_t now;
 	int r;
 
-	w->thread = thread_self();
-	for (;;) {
-		spin_lock(&b->lock);
-		futex_announce(b);
-		r = user_load32_nofault(user, &now);
-		if (likely(r == 0 && now == val))
-			break;
-		r = wait_refused(user, b, r);
-		if (r != 0)
-			return r;
-	}
+	preempt_disable();
+	spin_take(&b->lock);
+	futex_announce(b);
+	r = user_load32_nofault(user, &now);
+	if (unlikely(r != 0 || now != val))
+		return wait_refused(user, b, r);
 	insert(b, w);
-	r = sleep_once(b, deadline);
-	return likely(was_woken(w)) ? 0 : sleep_ends(w, r, deadline);
+	return 1;
 }
 
 int futex_wait_queued(
     uint32_t *user, uint32_t val, struct futex_waiter *w, uint64_t deadline)
 {
-	return wait_here(user, val, w, deadline);
+	struct futex_bucket *b = futex_bucket(&w->key);
+	int r;
+
+	w->thread = thread_self();
+	do
+		r = compare_and_queue(b, user, val, w);
+	while (r == 0); /* the page has been brought in */
+	return r < 0 ? r : sleep_on(b, w, deadline);
 }
 
 static NOINLINE int spin_then_wait(
@@ -351,27 +357,53 @@ static NOINLINE long wait_interrupted(uint32_t *user, bool shared, uint32_t val,
 	return -ERESTART_RESTARTBLOCK;
 }
 
-long futex_wait(uint32_t *user, bool shared, uint32_t val, uint64_t deadline,
-    uint32_t bitset)
+static inline void waiter_init(struct futex_waiter *w, uint32_t bitset)
+{
+	w->bitset = bitset;
+	w->requeue = false;
+	w->owner = NULL;
+	w->thread = thread_self();
+}
+
+long futex_wait_any(uint32_t *user, bool shared, uint32_t val,
+    uint64_t deadline, uint32_t bitset)
 {
 	struct futex_waiter w;
 	int r;
 
-	if (unlikely(bitset == 0))
+	if (bitset == 0)
 		return -EINVAL;
+	waiter_init(&w, bitset);
 	r = futex_key(user, shared, &w.key);
-	if (unlikely(r != 0))
+	if (r != 0)
 		return r;
-	w.bitset = bitset;
-	w.requeue = false;
-	w.owner = NULL;
-	if (unlikely(sched_may_spin()))
+	if (sched_may_spin())
 		r = spin_then_wait(user, val, &w, deadline);
 	else
-		r = wait_here(user, val, &w, deadline);
-	if (likely(r != -EINTR))
+		r = futex_wait_queued(user, val, &w, deadline);
+	if (r != -EINTR)
 		return r;
-	return wait_interrupted(user, shared, val, deadline, w.bitset);
+	return wait_interrupted(user, shared, val, deadline, bitset);
+}
+
+/* On one cpu: no look first, no loop, nothing that is rare. */
+long futex_wait_simply(uint32_t *user, uint32_t val)
+{
+	struct futex_waiter w;
+	struct futex_bucket *b;
+	int r;
+
+	if (unlikely(cpu_count() > 1 || futex_key(user, false, &w.key) != 0))
+		return futex_wait_any(user, false, val, TIME_NEVER, ANY_BIT);
+	waiter_init(&w, ANY_BIT);
+	b = futex_bucket(&w.key);
+	r = compare_and_queue(b, user, val, &w);
+	if (unlikely(r < 0))
+		return r;
+	if (unlikely(r == 0))
+		return futex_wait_any(user, false, val, TIME_NEVER, ANY_BIT);
+	r = sleep_on(b, &w, TIME_NEVER);
+	return likely(r != -EINTR) ? r : -ERESTARTSYS;
 }
 
 /*
@@ -400,66 +432,6 @@ static NOINLINE long wake_many(struct futex_bucket *b,
 	return r;
 }
 
-/* The first waiter, if he is whom take_waiters() would take. */
-static inline struct futex_waiter *first_of(
-    struct futex_bucket *b, const struct futex_key *key, uint32_t bitset)
-{
-	struct futex_waiter *w =
-	    list_entry(b->waiters.next, struct futex_waiter, link);
-
-	if (&w->link != &b->waiters && futex_key_equal(&w->key, key) &&
-	    (w->bitset & bitset) && !w->requeue)
-		return w;
-	return NULL;
-}
-
-/*
- * The most frequent case, one waiter at the head of his bucket, needs no
- * chain: the thread is all that is left of the waiter, and preemption is off
- * until it has been woken.
- */
-static inline long wake_one(
-    struct futex_bucket *b, const struct futex_key *key, uint32_t bitset)
-{
-	struct futex_waiter *w;
-	struct thread *t;
-
-	preempt_disable();
-	spin_lock(&b->lock);
-	w = first_of(b, key, bitset);
-	if (unlikely(!w)) {
-		spin_unlock(&b->lock);
-		preempt_enable();
-		return wake_many(b, key, 1, bitset);
-	}
-	t = w->thread;
-	w->link.prev->next = w->link.next;
-	w->link.next->prev = w->link.prev;
-	futex_withdraw(b);
-	atomic_store_explicit(&w->bucket, NULL, memory_order_release);
-	spin_unlock(&b->lock);
-	(void)thread_wake(t, 0);
-	preempt_enable();
-	return 1;
-}
-
-/* What is not asked for all the time. */
-static NOINLINE long wake_any(
-    uint32_t *user, bool shared, unsigned n, uint32_t bitset)
-{
-	struct futex_bucket *b;
-	struct futex_key key;
-	int r;
-
-	if (bitset == 0)
-		return -EINVAL;
-	r = futex_key(user, shared, &key);
-	if (r != 0)
-		return r;
-	b = futex_bucket(&key);
-	return nobody_waits(b) ? 0 : wake_many(b, &key, n, bitset);
-}
-
 /* Who waits for a word and then wakes others by it has had a lock. */
 static inline void learn_lock(const uint32_t *user)
 {
@@ -469,17 +441,79 @@ static inline void learn_lock(const uint32_t *user)
 		t->lock_word = user;
 }
 
-long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
+long futex_wake_any(uint32_t *user, bool shared, unsigned n, uint32_t bitset)
+{
+	struct futex_bucket *b;
+	struct futex_key key;
+	int r;
+
+	learn_lock(user);
+	if (bitset == 0)
+		return -EINVAL;
+	r = futex_key(user, shared, &key);
+	if (r != 0)
+		return r;
+	b = futex_bucket(&key);
+	return nobody_waits(b) ? 0 : wake_many(b, &key, n, bitset);
+}
+
+/* The first waiter, if he is whom take_waiters() would take for any bit. */
+static inline struct futex_waiter *first_of(
+    struct futex_bucket *b, const struct futex_key *key)
+{
+	struct futex_waiter *w =
+	    list_entry(b->waiters.next, struct futex_waiter, link);
+
+	if (&w->link != &b->waiters && futex_key_equal(&w->key, key) &&
+	    !waits_for_lock(w))
+		return w;
+	return NULL;
+}
+
+/*
+ * The most frequent case, one waiter at the head of his bucket, needs no
+ * chain: the thread is all that is left of the waiter, and preemption is off
+ * until it has been woken.  -1: it is not that case.
+ */
+static inline long wake_first(
+    struct futex_bucket *b, const struct futex_key *key)
+{
+	struct futex_waiter *w;
+	struct thread *t;
+
+	preempt_disable();
+	spin_take(&b->lock);
+	w = first_of(b, key);
+	if (unlikely(!w)) {
+		spin_release(&b->lock);
+		preempt_enable();
+		return -1;
+	}
+	t = w->thread;
+	w->link.prev->next = w->link.next;
+	w->link.next->prev = w->link.prev;
+	futex_withdraw(b);
+	atomic_store_explicit(&w->bucket, NULL, memory_order_release);
+	spin_release(&b->lock);
+	(void)thread_wake(t, 0);
+	preempt_enable();
+	return 1;
+}
+
+long futex_wake_simply(uint32_t *user)
 {
 	struct futex_key key;
 	struct futex_bucket *b;
+	long r;
 
 	learn_lock(user);
-	if (unlikely(shared || n != 1 || bitset == 0 ||
-		     futex_key(user, false, &key) != 0))
-		return wake_any(user, shared, n, bitset);
+	if (unlikely(futex_key(user, false, &key) != 0))
+		return futex_wake_any(user, false, 1, ANY_BIT);
 	b = futex_bucket(&key);
-	return nobody_waits(b) ? 0 : wake_one(b, &key, bitset);
+	if (nobody_waits(b))
+		return 0;
+	r = wake_first(b, &key);
+	return likely(r > 0) ? r : futex_wake_any(user, false, 1, ANY_BIT);
 }
 
 /* Of a thread that goes: as Linux, only who waits by the shared key. */

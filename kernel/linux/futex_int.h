@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <linux/futex.h>
+
 #include "kern/arch.h"
 #include "kern/errno.h"
 #include "kern/list.h"
@@ -137,10 +139,31 @@ int futex_lock_both(uint32_t *user, const uint32_t *cmp, struct futex_bucket *x,
 void futex_unlock_both_and_wake(
     struct futex_bucket *x, struct futex_bucket *y, struct futex_chain *c);
 
+/* What a C library does all the time: see futex_wait(), futex_wake(). */
+long futex_wait_simply(uint32_t *user, uint32_t val);
+long futex_wake_simply(uint32_t *user);
+long futex_wait_any(uint32_t *user, bool shared, uint32_t val,
+    uint64_t deadline, uint32_t bitset);
+long futex_wake_any(uint32_t *user, bool shared, unsigned n, uint32_t bitset);
+
 /* deadline is monotonic. */
-long futex_wait(uint32_t *user, bool shared, uint32_t val, uint64_t deadline,
-    uint32_t bitset);
-long futex_wake(uint32_t *user, bool shared, unsigned n, uint32_t bitset);
+static inline long futex_wait(uint32_t *user, bool shared, uint32_t val,
+    uint64_t deadline, uint32_t bitset)
+{
+	if (!shared && deadline == TIME_NEVER &&
+	    bitset == FUTEX_BITSET_MATCH_ANY)
+		return futex_wait_simply(user, val);
+	return futex_wait_any(user, shared, val, deadline, bitset);
+}
+
+static inline long futex_wake(
+    uint32_t *user, bool shared, unsigned n, uint32_t bitset)
+{
+	if (!shared && n == 1 && bitset == FUTEX_BITSET_MATCH_ANY)
+		return futex_wake_simply(user);
+	return futex_wake_any(user, shared, n, bitset);
+}
+
 /* (cmp) NULL: move without a look at the word. */
 long futex_requeue(uint32_t *from, uint32_t *to, bool shared, unsigned nwake,
     unsigned nmove, const uint32_t *cmp);

@@ -91,12 +91,13 @@ static NOINLINE long other_op(uint32_t *user, int op, uint32_t val,
 long sys_futex(uint32_t *user, int op, uint32_t val,
     const struct __kernel_timespec *timeout, uint32_t *user2, uint32_t val3)
 {
-	bool shared = !(op & FUTEX_PRIVATE_FLAG);
-
 	/* What a C library does all the time goes first. */
-	if ((op & ~FUTEX_PRIVATE_FLAG) == FUTEX_WAKE)
-		return futex_wake(user, shared, val, FUTEX_BITSET_MATCH_ANY);
-	if (!timeout && (op & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET)
-		return futex_wait(user, shared, val, TIME_NEVER, val3);
+	if (op == FUTEX_WAKE_PRIVATE)
+		return futex_wake(user, false, val, FUTEX_BITSET_MATCH_ANY);
+	if (!timeout && (op | FUTEX_CLOCK_REALTIME) ==
+			    (FUTEX_WAIT_BITSET_PRIVATE | FUTEX_CLOCK_REALTIME))
+		return futex_wait(user, false, val, TIME_NEVER, val3);
+	if (!timeout && op == FUTEX_WAIT_PRIVATE)
+		return futex_wait_simply(user, val);
 	return other_op(user, op, val, timeout, user2, val3);
 }
