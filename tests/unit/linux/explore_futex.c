@@ -54,7 +54,7 @@ void preempt_resched(void)
 {
 }
 
-_Atomic unsigned sched_ncpu = 1;
+_Atomic unsigned sched_ncpu;
 
 bool sched_nobody_waits(void)
 {
@@ -223,6 +223,7 @@ static void start(void (*const fn[])(void *), unsigned n, void *arg)
 	memset(&m, 0, sizeof(m));
 	x_reset();
 	no_fence = false;
+	sched_ncpu = 2;
 	futex_init();
 	x_region(&m, sizeof(m));
 	x_boot(0);
@@ -254,6 +255,17 @@ static void test_wait_and_wake(void **state)
 
 	(void)state;
 	start(fn, 2, NULL);
+	assert_null(search());
+}
+
+/* The way of a machine with one processor. */
+static void test_simply(void **state)
+{
+	static void (*const fn[])(void *) = { waits, wakes };
+
+	(void)state;
+	start(fn, 2, NULL);
+	sched_ncpu = 1;
 	assert_null(search());
 }
 
@@ -289,6 +301,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wait_and_wake),
+		cmocka_unit_test(test_simply),
 		cmocka_unit_test(test_two_wait),
 		cmocka_unit_test(test_moved_meanwhile),
 		cmocka_unit_test(test_no_fence),

@@ -80,6 +80,19 @@ static void test_timeout(void **state)
 	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
 }
 
+/* A signal: made again after its handler, with the limit there was. */
+static void test_interrupted(void **state)
+{
+	(void)state;
+	thread_self()->interrupted = true;
+	assert_int_equal(
+	    futex_wait(&word, false, 0, TIME_NEVER, ANY), -ERESTARTSYS);
+	assert_int_equal(futex_wait(&word, false, 0, fake_clock_now() + 5, ANY),
+	    -ERESTART_RESTARTBLOCK);
+	thread_self()->interrupted = false;
+	assert_int_equal(futex_wake(&word, false, 1, ANY), 0);
+}
+
 static void stray_then_wake(void *arg)
 {
 	/* A mutex wakes without its lock held: it may come this late. */
@@ -633,6 +646,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_wait_and_wake),
 		TEST(test_timeout),
+		TEST(test_interrupted),
 		TEST(test_stray_wake),
 		TEST(test_spin),
 		TEST(test_spin_lock),

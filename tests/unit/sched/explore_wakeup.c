@@ -3,6 +3,8 @@
  * and waitq.c as they are, on two processors that poll, halt and interrupt
  * each other.  One thread wakes another, which sleeps until it has been woken
  * often enough.  With a barrier taken away it must be found to sleep for ever.
+ * And on one processor, the short ways: two threads wake each other in turn,
+ * while a device interrupts at any point and wakes them for nothing.
  */
 
 #include <setjmp.h>
@@ -17,13 +19,14 @@
 /* For the hints that are its own. */
 #include "../../../kernel/sched/balance.c"
 
-enum { WAKER, SLEEPER, NTHREAD };
+enum { WAKER, SLEEPER, OTHER, NTHREAD };
 
 static struct model {
 	struct cpu cpu[2];
 	struct runq rq; /* the second cpu's */
 	struct thread idle[2], t[NTHREAD];
-	_Atomic unsigned given;
+	_Atomic unsigned given, given_to[NTHREAD];
+	unsigned ended;
 	struct mpsc mpsc;
 	_Atomic bool asleep, told;
 	unsigned taken;
@@ -34,7 +37,7 @@ static struct node {
 } nodes[4];
 
 _Atomic uint64_t rcu_period = 1;
-static unsigned rounds;
+static unsigned rounds, strays;
 static irq_fn resched;
 static struct x_ctx *idle_ctx[2], *ctx[NTHREAD];
 
@@ -206,40 +209,49 @@ struct thread *thread_idle(struct cpu *c)
 	return &m.idle[c->id];
 }
 
-/* --- the two threads ----------------------------------------------------- */
+/* --- two threads --------------------------------------------------------- */
 
-static void wakes(void *arg)
+static void sleep_for_ever(void)
 {
-	unsigned long flags;
-
-	(void)arg;
-	for (unsigned i = 1; i <= rounds; i++) {
-		atomic_store_explicit(&m.given, i, memory_order_relaxed);
-		(void)thread_wake(&m.t[SLEEPER], 0);
-	}
 	for (;;) {
-		flags = irq_save();
+		unsigned long flags = irq_save();
+
 		sleep_begin(0);
 		(void)sleep_end(TIME_NEVER, 0);
 		irq_restore(flags);
 	}
 }
 
-static void sleeps(void *arg)
+/* Until (*given) is at least (n). */
+static void sleep_until_given(_Atomic unsigned *given, unsigned n)
+{
+	unsigned long flags = irq_save();
+
+	while (atomic_load(given) < n) {
+		sleep_begin(0);
+		if (atomic_load(given) < n)
+			(void)sleep_end(TIME_NEVER, 0);
+		else
+			sleep_cancel();
+	}
+	irq_restore(flags);
+}
+
+static void wakes(void *arg)
 {
 	(void)arg;
 	for (unsigned i = 1; i <= rounds; i++) {
-		unsigned long flags = irq_save();
-
-		while (atomic_load(&m.given) < i) {
-			sleep_begin(0);
-			if (atomic_load(&m.given) < i)
-				(void)sleep_end(TIME_NEVER, 0);
-			else
-				sleep_cancel();
-		}
-		irq_restore(flags);
+		atomic_store_explicit(&m.given, i, memory_order_relaxed);
+		(void)thread_wake(&m.t[SLEEPER], 0);
 	}
+	sleep_for_ever();
+}
+
+static void sleeps(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 1; i <= rounds; i++)
+		sleep_until_given(&m.given, i);
 }
 
 static void idles(void *arg)
@@ -265,12 +277,19 @@ static void start(void)
 		struct thread *th = &m.t[i];
 
 		memset(th->affinity, 0xff, sizeof(th->affinity));
-		th->cpu = i;
-		th->on_cpu = true;
+		th->cpu = i == SLEEPER;
+		th->on_cpu = i != OTHER;
 		balance_new(th);
-		ctx[i] = x_ctx_new(i == WAKER ? wakes : sleeps, NULL);
-		x_cpu_start(i, ctx[i]);
 	}
+}
+
+static void start_two(void)
+{
+	start();
+	ctx[WAKER] = x_ctx_new(wakes, NULL);
+	ctx[SLEEPER] = x_ctx_new(sleeps, NULL);
+	x_cpu_start(0, ctx[WAKER]);
+	x_cpu_start(1, ctx[SLEEPER]);
 	x_must_end(ctx[SLEEPER]);
 }
 
@@ -300,7 +319,7 @@ static void test_sleeper(void **state)
 {
 	(void)state;
 	rounds = 1;
-	start();
+	start_two();
 	boot();
 	assert_null(search());
 }
@@ -310,7 +329,7 @@ static void test_state_weak(void **state)
 {
 	(void)state;
 	rounds = 1;
-	start();
+	start_two();
 	boot();
 	x_weaken((void *)&m.t[SLEEPER].state, sizeof(m.t[SLEEPER].state));
 	assert_string_equal(search(), "nobody can go on");
@@ -321,12 +340,113 @@ static void test_polling_weak(void **state)
 {
 	(void)state;
 	rounds = 2;
-	start();
+	start_two();
 	boot();
 	for (unsigned i = 0; i < 2; i++)
 		x_weaken((void *)&m.cpu[i].idle_polling,
 		    sizeof(m.cpu[i].idle_polling));
 	assert_string_equal(search(), "nobody can go on");
+}
+
+/* --- one processor -------------------------------------------------------- */
+
+/* The other one of the model is a device, which sends interrupts. */
+static void device_irq(void)
+{
+	struct cpu *c = cpu_self();
+
+	c->in_irq = true;
+	(void)thread_wake(&m.t[SLEEPER], 0);
+	(void)thread_wake(&m.t[OTHER], 0);
+	c->in_irq = false;
+	if (c->need_resched)
+		sched_preempt();
+}
+
+static bool both_ended(void *arg)
+{
+	(void)arg;
+	return *(volatile unsigned *)&m.ended == 2;
+}
+
+static void interrupts(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 0; i < strays; i++)
+		x_interrupt(0, device_irq);
+	x_wait(both_ended, NULL);
+}
+
+static void give_to(unsigned k, unsigned n)
+{
+	atomic_store_explicit(&m.given_to[k], n, memory_order_relaxed);
+	(void)thread_wake(&m.t[k], 0);
+	if (cpu_self()->need_resched) /* as preempt_enable() does */
+		sched_preempt();
+}
+
+static void must_run(unsigned k)
+{
+	struct cpu *c = cpu_self();
+
+	if (c->current != &m.t[k] || m.t[k].state != THREAD_RUNNING ||
+	    !m.t[k].on_cpu || c->runq->first == &m.t[k])
+		x_fail("runs, but not by its state");
+}
+
+static void takes_turns(void *arg)
+{
+	unsigned k = (unsigned)(thread_self() - m.t);
+
+	(void)arg;
+	for (unsigned i = 1; i <= rounds; i++) {
+		if (k == SLEEPER)
+			give_to(OTHER, i);
+		sleep_until_given(&m.given_to[k], i);
+		must_run(k);
+		if (k == OTHER)
+			give_to(SLEEPER, i);
+	}
+	x_point();
+	m.ended++;
+	sleep_for_ever();
+}
+
+static void start_one(void)
+{
+	start();
+	for (unsigned k = SLEEPER; k <= OTHER; k++) {
+		m.t[k].affinity[0] = 1;
+		m.t[k].cpu = 0;
+		m.t[k].fn = takes_turns;
+	}
+	ctx[WAKER] = x_ctx_new(interrupts, NULL);
+	ctx[SLEEPER] = x_ctx_new(takes_turns, NULL);
+	ctx[OTHER] = x_ctx_new(sched_entry, &m.t[OTHER]);
+	x_cpu_start(0, ctx[SLEEPER]);
+	x_cpu_start(1, ctx[WAKER]);
+	x_must_end(ctx[WAKER]);
+}
+
+static void boot_one(void)
+{
+	boot();
+	sched_ncpu = 1;
+	m.cpu[0].current = &m.t[SLEEPER];
+	m.cpu[1].current = &m.t[WAKER];
+	m.t[OTHER].state = THREAD_SLEEPING;
+	(void)thread_wake(&m.t[OTHER], 0);
+	m.cpu[0].need_resched = false;
+}
+
+static void test_one_cpu(void **state)
+{
+	(void)state;
+	rounds = 2;
+	strays = 2;
+	start_one();
+	boot_one();
+	assert_null(search());
 }
 
 /* --- the queue of many producers ------------------------------------------ */
@@ -422,6 +542,7 @@ int main(void)
 		cmocka_unit_test(test_sleeper),
 		cmocka_unit_test(test_state_weak),
 		cmocka_unit_test(test_polling_weak),
+		cmocka_unit_test(test_one_cpu),
 		cmocka_unit_test(test_mpsc),
 		cmocka_unit_test(test_mpsc_weak),
 		cmocka_unit_test(test_mpsc_torn),
