@@ -22,7 +22,7 @@
 #include <xen/sched.h>
 
 #define POLL_NS     (1000ull * 1000)
-#define PATIENCE_NS (250ull * 1000 * 1000) /* without any progress */
+#define PATIENCE_NS (3ull * 1000 * 1000 * 1000) /* without any progress */
 
 static struct xencons_ring *ring; /* NULL: no console */
 static evtchn_port_t port;
