@@ -14,9 +14,7 @@
 #include <linux/futex.h>
 
 #include "../../../kernel/linux/futex_int.h"
-#include "kern/clock.h"
 #include "kern/errno.h"
-#include "kern/panic.h"
 #include "kern/signal.h"
 #include "kern/vm.h"
 #include "../sched/explore.h"
@@ -45,86 +43,9 @@ struct thread *thread_self(void)
 	return &m.t[x_cpu()];
 }
 
-struct cpu *cpu_self(void)
-{
-	return NULL;
-}
-
-void preempt_resched(void)
-{
-}
-
-_Atomic unsigned sched_ncpu;
-
-bool sched_nobody_waits(void)
-{
-	return false;
-}
-
 bool signal_pending(void)
 {
 	return false;
-}
-
-uint64_t clock_mono(void)
-{
-	return 0;
-}
-
-void timer_init(struct timer *t, void (*fn)(struct timer *))
-{
-	(void)t;
-	(void)fn;
-}
-
-void timer_set(struct timer *t, uint64_t deadline)
-{
-	(void)t;
-	(void)deadline;
-}
-
-bool timer_cancel(struct timer *t)
-{
-	(void)t;
-	return false;
-}
-
-void cpu_ipi(unsigned id, unsigned vector)
-{
-	(void)id;
-	(void)vector;
-}
-
-void panic(const char *fmt, ...)
-{
-	x_fail(fmt);
-	for (;;)
-		;
-}
-
-static bool is_ready(void *arg)
-{
-	struct thread *t = arg;
-
-	return *(volatile uint32_t *)&t->state == THREAD_READY;
-}
-
-void schedule(void)
-{
-	struct thread *t = thread_self();
-
-	x_wait(is_ready, t);
-	atomic_store_explicit(&t->state, THREAD_RUNNING, memory_order_relaxed);
-}
-
-bool thread_wake(struct thread *t, int status)
-{
-	uint32_t sleeping = THREAD_SLEEPING;
-
-	if (!atomic_compare_exchange_strong(&t->state, &sleeping, THREAD_READY))
-		return false;
-	t->wait_status = status;
-	return true;
 }
 
 void mutex_lock(struct mutex *mutex)
