@@ -177,19 +177,14 @@ static struct futex_bucket *lock_bucket_of(struct futex_waiter *w)
 	}
 }
 
-/* b->lock is held and let go: what the waker said. */
-static inline int sleep_once(struct futex_bucket *b, uint64_t deadline)
-{
-	return sleep_unlock(&b->lock, deadline, WAIT_INTR);
-}
-
 /* Up again with (r), but perhaps nobody has taken (w) off its queue. */
 static NOINLINE int sleep_ends(struct futex_waiter *w, int r, uint64_t deadline)
 {
 	struct futex_bucket *b;
 
 	while ((b = lock_bucket_of(w)) != NULL && r == 0)
-		r = sleep_once(b, deadline); /* that was a stray wake-up */
+		/* that was a stray wake-up */
+		r = sleep_unlock(&b->lock, deadline, WAIT_INTR);
 	if (!b)
 		return 0;
 	unqueue(b, w);
@@ -207,7 +202,7 @@ static inline bool was_woken(const struct futex_waiter *w)
 static inline int sleep_on(
     struct futex_bucket *b, struct futex_waiter *w, uint64_t deadline)
 {
-	int r = sleep_once(b, deadline);
+	int r = sleep_unlock(&b->lock, deadline, WAIT_INTR);
 
 	return likely(was_woken(w)) ? 0 : sleep_ends(w, r, deadline);
 }
