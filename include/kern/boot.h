@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BOOT_MEM_MAX     64
+#define BOOT_MEM_MAX     64u
 #define BOOT_MODULE_MAX  8
 #define BOOT_CMDLINE_MAX 4096
 

@@ -6,8 +6,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MIN(a, b) ((a) < (b) ? (a) : (b))
-#define MAX(a, b) ((a) > (b) ? (a) : (b))
+/* Each operand is evaluated once: another domain may write what it reads. */
+#define MIN(a, b) NUM_PICK(<, a, b, __COUNTER__)
+#define MAX(a, b) NUM_PICK(>, a, b, __COUNTER__)
+
+/* The names differ each time: one may stand in another's operand. */
+#define NUM_PICK(op, a, b, n) NUM_PICK_(op, a, b, n)
+#define NUM_PICK_(op, a, b, n)                              \
+	({                                                  \
+		__auto_type num_a##n = (a);                 \
+		__auto_type num_b##n = (b);                 \
+		num_a##n op num_b##n ? num_a##n : num_b##n; \
+	})
 
 /* (n) must be a power of two. */
 #define ALIGN_DOWN(x, n) ((x) & ~((__typeof__(x))(n)-1))

@@ -194,7 +194,7 @@ static uint64_t timerfd_deadline(
 							   : deadline;
 	if (t->realtime)
 		value -= MIN(value, clock_wall() - now);
-	return MAX(value, 1);
+	return MAX(value, 1u);
 }
 
 int timerfd_settime(struct file *f, bool absolute,

@@ -21,7 +21,7 @@
 #define UNIX_PATH_MAX  108
 #define UNIX_SNDBUF    212992u /* net.core.wmem_default */
 #define UNIX_DGRAM_MAX 10u     /* net.unix.max_dgram_qlen */
-#define UNIX_FDS_MAX   253     /* Linux's SCM_MAX_FD */
+#define UNIX_FDS_MAX   253u    /* Linux's SCM_MAX_FD */
 
 /* There is room: who waits for any of these has to hear of it. */
 #define UNIX_POLL_OUT (EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND)

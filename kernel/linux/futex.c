@@ -14,10 +14,10 @@
 #define FUTEX_KEY_SHARED 1
 
 /* How long it is worth to look at the word before sleeping, ns. */
-#define SPIN_MIN   1000
-#define SPIN_FIRST 8000
-#define SPIN_MAX   50000
-#define SPIN_LOCK  20000 /* a lock's, at most */
+#define SPIN_MIN   1000u
+#define SPIN_FIRST 8000u
+#define SPIN_MAX   50000u
+#define SPIN_LOCK  20000u /* a lock's, at most */
 /* Waits without a look, when it was never enough. */
 #define SPIN_PAUSE 64
 

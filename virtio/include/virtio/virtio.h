@@ -142,7 +142,7 @@ struct vq_slot {
 };
 
 #define VQ_NO_IND  0xffff
-#define VQ_NUM_MAX 32768
+#define VQ_NUM_MAX 32768u
 
 /*
  * A split ring.  Not locked: one caller at a time for add, kick, take, arm
