@@ -34,7 +34,6 @@ struct vcons {
 	/* Not a lock of kern/lock.h: after a panic its holder may never run
 	 * again, and output must then be dropped. */
 	_Atomic bool tx_busy;
-	bool tx_stuck; /* the host does not read: do not wait for it */
 	struct vcons_buf *tx_buf;
 	uint32_t tx_free; /* bits */
 };
@@ -52,6 +51,11 @@ static bool tx_enter(struct vcons *vc)
 	return false;
 }
 
+static void tx_leave(struct vcons *vc)
+{
+	atomic_store_explicit(&vc->tx_busy, false, memory_order_release);
+}
+
 static void tx_reclaim(struct vcons *vc)
 {
 	struct vcons_buf *b;
@@ -59,7 +63,7 @@ static void tx_reclaim(struct vcons *vc)
 
 	while ((b = vq_take(vc->tx, &len)) != NULL) {
 		vc->tx_free |= 1u << (b - vc->tx_buf);
-		vc->tx_stuck = false;
+		vc->con.stuck = false;
 	}
 }
 
@@ -70,8 +74,8 @@ static struct vcons_buf *tx_get(struct vcons *vc)
 	tx_reclaim(vc);
 	if (vc->tx_free == 0)
 		vq_kick(vc->tx);
-	for (i = 0; vc->tx_free == 0 && !vc->tx_stuck; i++) {
-		vc->tx_stuck = i == VCONS_SPIN_MAX || vc->tx->fault;
+	for (i = 0; vc->tx_free == 0 && !vc->con.stuck; i++) {
+		vc->con.stuck = i == VCONS_SPIN_MAX || vc->tx->fault;
 		cpu_relax();
 		tx_reclaim(vc);
 	}
@@ -110,10 +114,46 @@ static void vcons_write(struct console *con, const char *s, size_t n)
 
 	if (tx_enter(vc)) {
 		tx_all(vc, s, n);
-		atomic_store_explicit(
-		    &vc->tx_busy, false, memory_order_release);
+		tx_leave(vc);
 	}
 	irq_restore(flags);
+}
+
+/* The device is asked for an interrupt only when somebody has to wait. */
+static size_t tx_room(struct vcons *vc)
+{
+	tx_reclaim(vc);
+	while (vc->tx_free == 0 && !vc->tx->fault && vq_arm(vc->tx))
+		tx_reclaim(vc);
+	if (vc->con.stuck || vc->tx->fault)
+		return SIZE_MAX;
+	if (vc->tx_free == 0)
+		return 0;
+	vq_disarm(vc->tx);
+	return VCONS_BYTES; /* or more: each piece has a buffer of its own */
+}
+
+static size_t vcons_room(struct console *con)
+{
+	struct vcons *vc = con->softc;
+	unsigned long flags = irq_save();
+	size_t room = SIZE_MAX;
+
+	if (tx_enter(vc)) {
+		room = tx_room(vc);
+		tx_leave(vc);
+	}
+	irq_restore(flags);
+	return room;
+}
+
+static void tx_irq(void *arg)
+{
+	struct vcons *vc = arg;
+
+	console_tx_ready(&vc->con);
+	if (vc->tx->fault)
+		virtio_fail(vc->vd, vc->tx->fault);
 }
 
 /* --- input --------------------------------------------------------------- */
@@ -160,6 +200,7 @@ static size_t vcons_read(struct console *con, char *buf, size_t n)
 
 static const struct console_ops vcons_ops = {
 	.write = vcons_write,
+	.room = vcons_room,
 	.read = vcons_read,
 };
 
@@ -186,7 +227,7 @@ static void vcons_free(struct vcons *vc)
 static int vcons_setup(struct vcons *vc)
 {
 	struct vq_config rx = { .num_max = VCONS_NUM, .fn = rx_irq, .arg = vc };
-	struct vq_config tx = { .num_max = VCONS_NUM };
+	struct vq_config tx = { .num_max = VCONS_NUM, .fn = tx_irq, .arg = vc };
 	int err;
 
 	vc->rx_buf = kmalloc_array(VCONS_NUM, sizeof(*vc->rx_buf));

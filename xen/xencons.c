@@ -4,8 +4,8 @@
  *
  * The other end writes the ring's indices: each is loaded once and checked.
  * Output goes through a buffer of our own, so that a burst longer than the
- * ring need not wait; when that is full too, the writer waits a bounded time,
- * and then drops.
+ * ring need not wait.  When that is full too, a program has slept (tty.c); the
+ * kernel's own messages wait a bounded time, and are dropped then.
  */
 
 #include "kern/arch.h"
@@ -29,7 +29,7 @@ static evtchn_port_t port;
 /* Panics and interrupt handlers write as well: a mutex cannot serve. */
 static struct spinlock lock = SPINLOCK_INIT;
 static struct xencons_buf pending;
-static bool stuck; /* the other end does not read: drop at once */
+static struct console cons;
 
 /* --- early: before memory and locks ------------------------------------- */
 
@@ -62,12 +62,12 @@ static void flush_wait(void)
 {
 	uint64_t until = xen_clock_mono() + PATIENCE_NS;
 
-	stuck = true;
+	cons.stuck = true;
 	while (xen_clock_mono() < until) {
 		if (xencons_push(ring, &pending) != 0)
 			until = xen_clock_mono() + PATIENCE_NS;
 		if (xencons_buf_empty(&pending)) {
-			stuck = false;
+			cons.stuck = false;
 			break;
 		}
 		wait_reader();
@@ -80,7 +80,7 @@ void xencons_putc(char c)
 	if (!ring)
 		return;
 	while (xencons_buf_put(&pending, &c, 1) == 0) {
-		if (stuck)
+		if (cons.stuck)
 			return;
 		flush_wait();
 	}
@@ -90,26 +90,42 @@ void xencons_putc(char c)
 
 /* --- the console -------------------------------------------------------- */
 
+static void push(void)
+{
+	if (xencons_push(ring, &pending) == 0)
+		return;
+	cons.stuck = false;
+	evtchn_notify(port);
+}
+
 static void cons_write(struct console *con, const char *s, size_t n)
 {
 	unsigned long flags = spin_lock_irqsave(&lock);
 	size_t done;
 
-	(void)con;
 	while (n != 0) {
 		done = xencons_buf_put(&pending, s, n);
 		s += done;
 		n -= done;
-		if (xencons_push(ring, &pending) != 0) {
-			stuck = false;
-			evtchn_notify(port);
-		}
-		if (n == 0 || stuck)
+		push();
+		if (n == 0 || con->stuck)
 			break;
 		if (done == 0)
 			flush_wait();
 	}
 	spin_unlock_irqrestore(&lock, flags);
+}
+
+/* The other end sends an event for whatever it reads. */
+static size_t cons_room(struct console *con)
+{
+	unsigned long flags = spin_lock_irqsave(&lock);
+	size_t room;
+
+	push();
+	room = con->stuck ? SIZE_MAX : xencons_buf_room(&pending);
+	spin_unlock_irqrestore(&lock, flags);
+	return room;
 }
 
 static size_t cons_read(struct console *con, char *buf, size_t n)
@@ -126,6 +142,7 @@ static size_t cons_read(struct console *con, char *buf, size_t n)
 
 static const struct console_ops cons_ops = {
 	.write = cons_write,
+	.room = cons_room,
 	.read = cons_read,
 };
 
@@ -141,12 +158,10 @@ static void cons_event(void *arg)
 	bool input;
 
 	(void)arg;
-	if (xencons_push(ring, &pending) != 0) {
-		stuck = false;
-		evtchn_notify(port);
-	}
+	push();
 	input = xencons_readable(ring);
 	spin_unlock_irqrestore(&lock, flags);
+	console_tx_ready(&cons);
 	if (input)
 		console_rx_ready(&cons);
 }
@@ -175,6 +190,7 @@ void xencons_drain(void)
 		return;
 	flush_wait();
 	until = xen_clock_mono() + PATIENCE_NS;
-	while (!xencons_all_read(ring) && !stuck && xen_clock_mono() < until)
+	while (
+	    !xencons_all_read(ring) && !cons.stuck && xen_clock_mono() < until)
 		wait_reader();
 }

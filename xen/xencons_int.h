@@ -27,6 +27,11 @@ static inline bool xencons_buf_empty(const struct xencons_buf *b)
 	return b->cons == b->prod;
 }
 
+static inline size_t xencons_buf_room(const struct xencons_buf *b)
+{
+	return XENCONS_BUF - (b->prod - b->cons);
+}
+
 /* Returns how many of (n) bytes there was room for. */
 size_t xencons_buf_put(struct xencons_buf *, const char *, size_t n);
 

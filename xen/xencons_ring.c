@@ -8,9 +8,7 @@
 
 size_t xencons_buf_put(struct xencons_buf *b, const char *s, size_t n)
 {
-	size_t room = XENCONS_BUF - (b->prod - b->cons);
-
-	n = MIN(n, room);
+	n = MIN(n, xencons_buf_room(b));
 	for (size_t i = 0; i < n; i++)
 		b->data[b->prod++ & (XENCONS_BUF - 1)] = s[i];
 	return n;

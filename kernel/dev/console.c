@@ -10,6 +10,7 @@
 #include "kern/compiler.h"
 #include "kern/console.h"
 #include "kern/errno.h"
+#include "kern/num.h"
 #include "kern/platform.h"
 #include "kern/string.h"
 
@@ -25,6 +26,7 @@ static const char *selected = "all";
 static char last_written = '\n';
 
 void (*console_input)(void);
+void (*console_output)(void);
 
 static bool console_is_selected(const struct console *c)
 {
@@ -73,21 +75,23 @@ static void console_put(struct console *c, const char *s, size_t n)
 			platform->putc(s[i]);
 }
 
-/* A terminal needs a carriage return before each newline. */
+/* A terminal needs a carriage return before each newline.  In few pieces: each
+ * may be an exit to the host. */
 static void console_put_lines(struct console *c, const char *s, size_t n)
 {
-	while (n) {
-		const char *nl = memchr(s, '\n', n);
-		size_t len = nl ? (size_t)(nl - s) : n;
+	char out[256];
+	size_t len = 0;
 
-		if (len)
-			console_put(c, s, len);
-		if (!nl)
-			return;
-		console_put(c, "\r\n", 2);
-		s += len + 1;
-		n -= len + 1;
+	for (size_t i = 0; i < n; i++) {
+		if (len > sizeof(out) - 2) {
+			console_put(c, out, len);
+			len = 0;
+		}
+		if (s[i] == '\n')
+			out[len++] = '\r';
+		out[len++] = s[i];
 	}
+	console_put(c, out, len);
 }
 
 void console_write(const char *s, size_t n)
@@ -106,6 +110,30 @@ void console_write(const char *s, size_t n)
 	}
 	if (!any)
 		console_put_lines(NULL, s, n);
+}
+
+size_t console_room(void)
+{
+	size_t room = SIZE_MAX;
+
+	for (unsigned i = 0; i < CONSOLE_MAX; i++) {
+		struct console *c = consoles[i];
+
+		if (c && c->ops->room && console_is_selected(c))
+			room = MIN(room, c->ops->room(c));
+	}
+	return room;
+}
+
+void console_give_up(void)
+{
+	for (unsigned i = 0; i < CONSOLE_MAX; i++) {
+		struct console *c = consoles[i];
+
+		if (c && c->ops->room && console_is_selected(c) &&
+		    c->ops->room(c) < 2)
+			atomic_store(&c->stuck, true);
+	}
 }
 
 void console_fresh_line(void)
@@ -131,4 +159,10 @@ void console_rx_ready(struct console *c)
 {
 	if (console_input && console_is_selected(c))
 		console_input();
+}
+
+void console_tx_ready(struct console *c)
+{
+	if (console_output && console_is_selected(c))
+		console_output();
 }

@@ -24,6 +24,7 @@
 static struct tty tty = {
 	.lock = SPINLOCK_INIT,
 	.readers = WAITQ_INIT(tty.readers),
+	.writers = WAITQ_INIT(tty.writers),
 	.poll = POLL_HEAD_INIT(tty.poll),
 	.ldisc.tio = {
 		.c_iflag = ICRNL,
@@ -81,9 +82,21 @@ static void tty_input(void)
 	tty_signals((uint32_t)n);
 }
 
+/* --- output: event context ----------------------------------------------- */
+
+static void tty_wake_writers(void)
+{
+	unsigned long flags = spin_lock_irqsave(&tty.lock);
+
+	waitq_wake_all(&tty.writers);
+	spin_unlock_irqrestore(&tty.lock, flags);
+	poll_notify(&tty.poll, EPOLLOUT | EPOLLWRNORM);
+}
+
 static int tty_open(struct file *f)
 {
 	(void)f;
+	console_output = tty_wake_writers;
 	if (!console_input) {
 		console_input = tty_input;
 		tty_input(); /* what came before anybody listened */
@@ -192,33 +205,95 @@ static long tty_read(struct file *f, struct uio *u, uint64_t *off)
 
 /* --- writing ------------------------------------------------------------- */
 
-static long tty_write(struct file *f, struct uio *u, uint64_t *off)
+/* How long nobody may read the console before what is written is dropped. */
+#define TTY_PATIENCE (3 * NSEC_PER_SEC)
+
+static int tty_wait_turn(
+    struct file *f, uint64_t deadline, unsigned long *flags)
+{
+	int err;
+
+	if (file_nonblock(f))
+		return -EAGAIN;
+	err = waitq_wait(&tty.writers, &tty.lock, flags, deadline, WAIT_INTR);
+	return err == -EINTR ? -ERESTARTSYS : err;
+}
+
+/* One at a time, as on Linux: what another one writes comes before or after. */
+static int tty_write_begin(struct file *f)
+{
+	unsigned long flags = spin_lock_irqsave(&tty.lock);
+	int err = 0;
+
+	while (tty.writing && !err)
+		err = tty_wait_turn(f, TIME_NEVER, &flags);
+	if (!err)
+		tty.writing = true;
+	spin_unlock_irqrestore(&tty.lock, flags);
+	return err;
+}
+
+static void tty_write_end(void)
+{
+	WRITE_ONCE(tty.writing, false);
+	tty_wake_writers();
+}
+
+/* Sleep until some bytes, each of which may be a newline, can be written. */
+static long tty_wait_room(struct file *f)
+{
+	unsigned long flags = spin_lock_irqsave(&tty.lock);
+	size_t room;
+	int err = 0;
+
+	while ((room = console_room() / 2) == 0 && !err) {
+		err = tty_wait_turn(f, clock_mono() + TTY_PATIENCE, &flags);
+		if (err == -ETIMEDOUT) {
+			console_give_up();
+			err = 0;
+		}
+	}
+	spin_unlock_irqrestore(&tty.lock, flags);
+	return err ? err : (long)MIN(room, (size_t)TTY_CHUNK);
+}
+
+static long tty_put(struct file *f, struct uio *u)
 {
 	char buf[TTY_CHUNK];
-	long done = 0, r;
+	long r = tty_wait_room(f);
 
-	(void)f;
-	(void)off;
-	while (u->left > 0) {
-		r = uio_get(u, buf, sizeof(buf));
-		if (r <= 0)
-			return done ? done : r;
+	if (r > 0)
+		r = uio_get(u, buf, (size_t)r);
+	if (r > 0)
 		console_write(buf, (size_t)r);
+	return r;
+}
+
+static long tty_write(struct file *f, struct uio *u, uint64_t *off)
+{
+	long done = 0, r = tty_write_begin(f);
+
+	(void)off;
+	if (r < 0)
+		return r;
+	while (u->left > 0 && (r = tty_put(f, u)) > 0)
 		done += r;
-	}
-	return done;
+	tty_write_end();
+	return done ? done : r;
 }
 
 static uint32_t tty_poll(struct file *f, struct poll_entry *pe)
 {
-	uint32_t events = EPOLLOUT | EPOLLWRNORM;
 	unsigned long flags;
+	uint32_t events = 0;
 
 	(void)f;
 	poll_wait(&tty.poll, pe);
 	flags = spin_lock_irqsave(&tty.lock);
 	if (ldisc_ready(&tty.ldisc))
 		events |= EPOLLIN | EPOLLRDNORM;
+	if (!tty.writing && console_room() >= 2)
+		events |= EPOLLOUT | EPOLLWRNORM;
 	spin_unlock_irqrestore(&tty.lock, flags);
 	return events;
 }

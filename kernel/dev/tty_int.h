@@ -44,7 +44,8 @@ struct tty {
 	/* Protects all but (poll); input comes in event context. */
 	struct spinlock lock;
 	struct ldisc ldisc;
-	struct waitq readers;
+	struct waitq readers, writers;
+	bool writing; /* somebody is in write(2) */
 	struct poll_head poll;
 	struct winsize win;
 	int pgrp; /* in the foreground; 0: the process that asks */

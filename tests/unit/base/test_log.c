@@ -42,9 +42,9 @@ static size_t con_read(struct console *c, char *buf, size_t n)
 	return len;
 }
 
-static const struct console_ops ops = { con_write, con_read };
-static struct console serial = { "ttyS0", &ops, shown[0], NULL };
-static struct console hvc = { "hvc0", &ops, shown[1], NULL };
+static const struct console_ops ops = { .write = con_write, .read = con_read };
+static struct console serial = { "ttyS0", &ops, shown[0], false };
+static struct console hvc = { "hvc0", &ops, shown[1], false };
 
 static void early_putc(char c)
 {
