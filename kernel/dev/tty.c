@@ -325,6 +325,15 @@ static int tty_set_termios(const void *user, bool flush)
 	return 0;
 }
 
+static int tty_get_winsize(void *user)
+{
+	unsigned long flags = spin_lock_irqsave(&tty.lock);
+	struct winsize w = tty.win;
+
+	spin_unlock_irqrestore(&tty.lock, flags);
+	return copy_to_user(user, &w, sizeof(w));
+}
+
 static int tty_set_winsize(const void *user)
 {
 	struct winsize w;
@@ -388,7 +397,7 @@ static long tty_ioctl(struct file *f, unsigned req, unsigned long arg)
 	case TCSETSF:
 		return tty_set_termios(user, true);
 	case TIOCGWINSZ:
-		return copy_to_user(user, &tty.win, sizeof(tty.win));
+		return tty_get_winsize(user);
 	case TIOCSWINSZ:
 		return tty_set_winsize(user);
 	case TIOCGPGRP:
