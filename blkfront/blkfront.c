@@ -226,25 +226,14 @@ static void close_peer(struct blkfront *bf)
 static void peer_changed(struct xenbus_dev *xd, enum xenbus_state state)
 {
 	struct blkfront *bf = xd->dev.softc;
-	struct blk_info info = bf->bd.info;
-	int err;
+	struct blk_info info;
 
 	if (state != XenbusStateConnected)
 		return;
-	err = blkfront_read_info(xd, &info);
-	if (err != 0) {
+	if (blkfront_read_info(xd, &info) != 0)
 		log_warn("%s: the new size makes no sense", bf->bd.name);
-		return;
-	}
-	/* A smaller write than before cannot be taken back. */
-	info.sector_size = bf->bd.info.sector_size;
-	if (info.nsectors == bf->bd.info.nsectors &&
-	    info.readonly == bf->bd.info.readonly)
-		return;
-	bf->bd.info = info;
-	log_info("%s: now %llu sectors", bf->bd.name,
-	    (unsigned long long)info.nsectors);
-	blk_dev_changed(&bf->bd);
+	else /* another sector size cannot be taken any more */
+		blk_dev_changed(&bf->bd, info.nsectors, info.readonly);
 }
 
 /* Data pages for one queue: a share of memory, so that a small machine is not

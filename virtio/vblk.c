@@ -218,14 +218,9 @@ static void vblk_irq(void *arg)
 	virtio_config_get(vd, offsetof(struct virtio_blk_config, field), out, \
 	    sizeof(*(out)))
 
-static int read_capacity(struct vblk *vb)
+static int read_capacity(struct vblk *vb, uint64_t *nsectors)
 {
-	uint64_t n;
-
-	if (CONFIG_GET(vb->vd, capacity, &n) != 0)
-		return -EIO;
-	vb->bd.info.nsectors = MIN(n, UINT64_MAX >> 10);
-	return 0;
+	return CONFIG_GET(vb->vd, capacity, nsectors) ? -EIO : 0;
 }
 
 static int read_sector_size(struct vblk *vb)
@@ -292,7 +287,7 @@ static int read_config(struct vblk *vb)
 
 	info->readonly = virtio_has(vb->vd, VIRTIO_BLK_F_RO);
 	info->can_flush = virtio_has(vb->vd, VIRTIO_BLK_F_FLUSH);
-	err = read_capacity(vb);
+	err = read_capacity(vb, &info->nsectors);
 	if (!err)
 		err = read_sector_size(vb);
 	if (!err)
@@ -306,8 +301,10 @@ static void resize_work(struct work *w)
 {
 	struct vblk *vb = container_of(w, struct vblk, resize);
 
-	if (read_capacity(vb) == 0)
-		blk_dev_changed(&vb->bd);
+	uint64_t nsectors;
+
+	if (read_capacity(vb, &nsectors) == 0)
+		blk_dev_changed(&vb->bd, nsectors, vb->bd.info.readonly);
 }
 
 static void vblk_config_changed(struct virtio_dev *vd)

@@ -83,8 +83,9 @@ int blk_dev_register(struct blk_dev *);
 void blk_dev_unregister(struct blk_dev *);
 /* There is room again.  Any context. */
 void blk_dev_space(struct blk_dev *, unsigned queue);
-/* The size or read-only state has changed. */
-void blk_dev_changed(struct blk_dev *);
+/* The size or read-only state may have changed.  -EINVAL: it makes no sense;
+ * then nothing has changed. */
+int blk_dev_changed(struct blk_dev *, uint64_t nsectors, bool readonly);
 /* For each finished request: event context. */
 void blk_done(struct blk_dev *, struct blk_req *, int status);
 

@@ -10,7 +10,8 @@
 #include "kern/sched.h"
 #include "kern/string.h"
 
-#define BLK_SECTOR 512u
+#define BLK_SECTOR  512u
+#define SECTORS_MAX (INT64_MAX / BLK_SECTOR) /* an offset is signed */
 
 static struct mutex blk_lock = MUTEX_INIT(blk_lock); /* protects (blks) */
 static struct list blks = LIST_INIT(blks);
@@ -43,6 +44,12 @@ static struct blk_dev *blk_find(const char *name)
 	return NULL;
 }
 
+/* What comes after the last whole sector cannot be reached. */
+static uint64_t blk_whole(const struct blk_info *i, uint64_t nsectors)
+{
+	return ALIGN_DOWN(nsectors, i->sector_size / BLK_SECTOR);
+}
+
 static int blk_check_info(const struct blk_dev *b)
 {
 	const struct blk_info *i = &b->info;
@@ -52,7 +59,7 @@ static int blk_check_info(const struct blk_dev *b)
 		return -EINVAL;
 	if (i->max_seg == 0 || i->nqueues == 0)
 		return -EINVAL;
-	return i->nsectors > INT64_MAX / BLK_SECTOR ? -EINVAL : 0;
+	return i->nsectors > SECTORS_MAX ? -EINVAL : 0;
 }
 
 int blk_dev_register(struct blk_dev *b)
@@ -63,6 +70,7 @@ int blk_dev_register(struct blk_dev *b)
 		log_warn("%s: a disk that makes no sense", b->name);
 		return err;
 	}
+	b->info.nsectors = blk_whole(&b->info, b->info.nsectors);
 	list_init(&b->waiting);
 	b->users = b->inflight = 0;
 	b->gone = false;
@@ -177,11 +185,22 @@ void blk_dev_put(struct blk_dev *b)
 		blk_wake_idle();
 }
 
-void blk_dev_changed(struct blk_dev *b)
+int blk_dev_changed(struct blk_dev *b, uint64_t nsectors, bool readonly)
 {
+	nsectors = blk_whole(&b->info, nsectors);
+	if (nsectors > SECTORS_MAX) {
+		log_warn("%s: the new size makes no sense: %llu sectors",
+		    b->name, (unsigned long long)nsectors);
+		return -EINVAL;
+	}
+	if (nsectors == b->info.nsectors && readonly == b->info.readonly)
+		return 0;
+	WRITE_ONCE(b->info.nsectors, nsectors);
+	WRITE_ONCE(b->info.readonly, readonly);
 	log_info("%s: now %llu MiB%s", b->name,
-	    (unsigned long long)(b->info.nsectors >> 11),
-	    b->info.readonly ? ", read-only" : "");
+	    (unsigned long long)(nsectors >> 11),
+	    readonly ? ", read-only" : "");
+	return 0;
 }
 
 /* --- requests ------------------------------------------------------------ */
@@ -214,10 +233,10 @@ static int blk_check(const struct blk_dev *b, struct blk_req *r)
 	const struct blk_info *i = &b->info;
 	int err = 0;
 
-	if (r->op != BLK_READ && i->readonly)
-		return -EROFS;
 	if (r->op == BLK_FLUSH)
 		return i->can_flush ? 0 : -EOPNOTSUPP;
+	if (r->op != BLK_READ && i->readonly)
+		return -EROFS;
 	if (r->op == BLK_DISCARD && !i->can_discard)
 		return -EOPNOTSUPP;
 	if (r->op == BLK_DISCARD && r->nsectors == 0)
@@ -459,6 +478,8 @@ int blk_rw_pages(struct blk_dev *b, enum blk_op op, uint64_t sector,
 int blk_flush(struct blk_dev *b)
 {
 	struct blk_req r = { .op = BLK_FLUSH };
+	int err = blk_submit_wait(b, &r);
 
-	return b->info.can_flush ? blk_submit_wait(b, &r) : 0;
+	/* Xen's back ends refuse it of a disk that is not written. */
+	return err == -EOPNOTSUPP || b->info.readonly ? 0 : err;
 }

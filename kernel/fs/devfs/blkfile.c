@@ -16,7 +16,7 @@
 
 static uint64_t blkfile_size(const struct blk_dev *b)
 {
-	return b->info.nsectors * 512;
+	return READ_ONCE(b->info.nsectors) * 512;
 }
 
 /* The sectors around [off, off + n), inside one page. */
@@ -26,15 +26,16 @@ struct blkfile_part {
 	size_t whole; /* bytes to read or write */
 };
 
+/* (off) is below (size). */
 static struct blkfile_part blkfile_part(
-    const struct blk_dev *b, uint64_t off, size_t left)
+    const struct blk_dev *b, uint64_t size, uint64_t off, size_t left)
 {
 	uint32_t unit = b->info.sector_size;
 	uint64_t first = ALIGN_DOWN(off, (uint64_t)unit);
 	struct blkfile_part p = { .sector = first / 512, .at = off - first };
 
 	p.n = MIN(PAGE_SIZE - p.at, left);
-	p.n = MIN(p.n, blkfile_size(b) - off);
+	p.n = MIN(p.n, size - off);
 	p.whole = ALIGN_UP(p.at + p.n, (size_t)unit);
 	return p;
 }
@@ -68,8 +69,9 @@ static long blkfile_write_part(struct blk_dev *b, uint8_t *page,
 typedef long (*blkfile_fn)(
     struct blk_dev *, uint8_t *page, const struct blkfile_part *, struct uio *);
 
+/* (at_end) is the answer when there is no byte before the disk's end. */
 static long blkfile_each(
-    struct file *f, struct uio *u, uint64_t *off, blkfile_fn fn)
+    struct file *f, struct uio *u, uint64_t *off, blkfile_fn fn, long at_end)
 {
 	struct blk_dev *b = f->priv;
 	uint8_t *page = page_alloc(0, 0);
@@ -77,9 +79,14 @@ static long blkfile_each(
 
 	if (!page)
 		return -ENOMEM;
-	while (u->left > 0 && *off < blkfile_size(b)) {
-		struct blkfile_part p = blkfile_part(b, *off, u->left);
+	while (u->left > 0) {
+		uint64_t size = blkfile_size(b); /* it may be changing */
+		struct blkfile_part p;
 
+		n = at_end;
+		if (*off >= size)
+			break;
+		p = blkfile_part(b, size, *off, u->left);
 		n = fn(b, page, &p, u);
 		if (n <= 0)
 			break;
@@ -92,16 +99,12 @@ static long blkfile_each(
 
 static long blkfile_read(struct file *f, struct uio *u, uint64_t *off)
 {
-	return blkfile_each(f, u, off, blkfile_read_part);
+	return blkfile_each(f, u, off, blkfile_read_part, 0);
 }
 
 static long blkfile_write(struct file *f, struct uio *u, uint64_t *off)
 {
-	struct blk_dev *b = f->priv;
-
-	if (u->left > 0 && *off >= blkfile_size(b))
-		return -ENOSPC;
-	return blkfile_each(f, u, off, blkfile_write_part);
+	return blkfile_each(f, u, off, blkfile_write_part, -ENOSPC);
 }
 
 static int64_t blkfile_seek(struct file *f, int64_t off, int whence)

@@ -290,6 +290,42 @@ static void test_names(void **state)
 	assert_null(blk_dev_nth(1));
 }
 
+static void test_changed(void **state)
+{
+	struct blk_req r = { .op = BLK_WRITE };
+
+	(void)state;
+	assert_int_equal(blk_dev_changed(&disk, SECTORS / 2, true), 0);
+	assert_int_equal(disk.info.nsectors, SECTORS / 2);
+	assert_int_equal(blk_submit(&disk, &r), -EROFS);
+	disk.info.sector_size = 4096;
+	assert_int_equal(blk_dev_changed(&disk, 31, false), 0);
+	assert_int_equal(disk.info.nsectors, 24); /* whole ones */
+	assert_int_equal(blk_dev_changed(&disk, UINT64_MAX, true), -EINVAL);
+	assert_int_equal(disk.info.nsectors, 24);
+	assert_false(disk.info.readonly);
+}
+
+/* A disk may tell with the answer only that it has no cache to flush. */
+static void test_flush(void **state)
+{
+	int status = -EOPNOTSUPP;
+
+	(void)state;
+	disk.info.can_flush = disk.info.readonly = true;
+	fake_sleep_hook = finish_when_asleep;
+	fake_sleep_arg = &status;
+	assert_int_equal(blk_flush(&disk), 0);
+	status = -EIO; /* as if it had written something */
+	assert_int_equal(blk_flush(&disk), 0);
+	disk.info.readonly = false;
+	assert_int_equal(blk_flush(&disk), -EIO);
+	assert_int_equal(requests, 3);
+	disk.info.can_flush = false;
+	assert_int_equal(blk_flush(&disk), 0);
+	assert_int_equal(requests, 3);
+}
+
 /* --- and wait ------------------------------------------------------------ */
 
 static void test_read_write(void **state)
@@ -352,6 +388,8 @@ int main(void)
 		TEST(test_broken_while_waiting),
 		TEST(test_removal),
 		TEST(test_names),
+		TEST(test_changed),
+		TEST(test_flush),
 		TEST(test_read_write),
 		TEST(test_pages),
 		TEST(test_errors),

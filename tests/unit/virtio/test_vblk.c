@@ -47,10 +47,12 @@ void blk_dev_space(struct blk_dev *bd, unsigned queue)
 	nspace++;
 }
 
-void blk_dev_changed(struct blk_dev *bd)
+int blk_dev_changed(struct blk_dev *bd, uint64_t nsectors, bool readonly)
 {
-	(void)bd;
+	assert_false(readonly);
+	bd->info.nsectors = nsectors;
 	nchanged++;
+	return 0;
 }
 
 void blk_done(struct blk_dev *bd, struct blk_req *req, int status)
