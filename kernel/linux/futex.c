@@ -221,12 +221,14 @@ int futex_sleep(
  */
 static bool spin(const uint32_t *user, uint32_t val, uint64_t until)
 {
-	uint32_t now = val;
+	uint32_t now;
 
 	while (sched_may_spin() && !signal_pending()) {
 		for (unsigned i = 0; i < 16; i++) {
-			if (user_load32(user, &now) != 0 || now != val)
-				return now != val;
+			if (user_load32(user, &now) != 0)
+				return false;
+			if (now != val)
+				return true;
 			cpu_relax();
 		}
 		if (clock_mono() >= until)

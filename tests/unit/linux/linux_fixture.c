@@ -103,17 +103,28 @@ static bool faults(void)
 	return fixture_fault_at && ++accesses == fixture_fault_at;
 }
 
+/* The first page is not mapped, and a load that fails leaves anything. */
+static bool not_mapped(const uint32_t *user, uint32_t *out)
+{
+	if ((uintptr_t)user >= PAGE_SIZE)
+		return false;
+	*out = 0xbad;
+	return true;
+}
+
 int user_load32(const uint32_t *user, uint32_t *out)
 {
 	if (fixture_on_load)
 		fixture_on_load();
+	if (not_mapped(user, out))
+		return -EFAULT;
 	*out = *user;
 	return 0;
 }
 
 int user_load32_nofault(const uint32_t *user, uint32_t *out)
 {
-	if (faults())
+	if (faults() || not_mapped(user, out))
 		return -EFAULT;
 	*out = *user;
 	return 0;

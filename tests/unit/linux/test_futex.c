@@ -144,6 +144,16 @@ static void test_spin(void **state)
 	assert_int_equal(t->spin, 16000);
 }
 
+static void test_spin_on_nothing(void **state)
+{
+	uint32_t *nothing = (uint32_t *)64;
+
+	(void)state;
+	sched_ncpu = 2;
+	assert_int_equal(
+	    futex_wait(nothing, false, 0, TIME_NEVER, ANY), -EFAULT);
+}
+
 /* Who waits for a word and wakes others by it leaves it to its owner. */
 static void test_spin_lock(void **state)
 {
@@ -649,6 +659,7 @@ int main(void)
 		TEST(test_interrupted),
 		TEST(test_stray_wake),
 		TEST(test_spin),
+		TEST(test_spin_on_nothing),
 		TEST(test_spin_lock),
 		TEST(test_spin_in_vain),
 		TEST(test_page_not_there),
