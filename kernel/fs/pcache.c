@@ -305,11 +305,14 @@ long pcache_read(struct vnode *v, struct uio *u, uint64_t off)
 {
 	long done = 0, r;
 
-	while (u->left > 0 && off < v->size) {
-		size_t at = off & (PAGE_SIZE - 1);
-		size_t n = MIN(PAGE_SIZE - at, v->size - off);
+	while (u->left > 0) {
+		uint64_t size = v->size; /* another may truncate it now */
+		size_t at = off & (PAGE_SIZE - 1), n;
 		void *page;
 
+		if (off >= size)
+			break;
+		n = MIN(PAGE_SIZE - at, size - off);
 		r = pcache_page(v, off >> PAGE_SHIFT, false, &page);
 		if (r)
 			return done ? done : r;

@@ -86,14 +86,15 @@ int64_t vfile_seek_size(struct file *f, int64_t off, int whence, uint64_t size)
 static int64_t vfile_seek(struct file *f, int64_t off, int whence)
 {
 	struct vnode *v = vnode_data(f->vnode);
-	uint64_t to;
+	uint64_t to, size = v->size;
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
-		return vfile_seek_size(f, off, whence, v->size);
-	if (off < 0 || (uint64_t)off >= v->size)
+		return vfile_seek_size(f, off, whence, size);
+	if (off < 0 || (uint64_t)off >= size)
 		return -ENXIO;
 	to = pcache_seek(v, (uint64_t)off, whence == SEEK_HOLE);
-	if (whence == SEEK_DATA && to >= v->size)
+	/* Before (off): it was truncated meanwhile. */
+	if (to < (uint64_t)off || (whence == SEEK_DATA && to >= size))
 		return -ENXIO;
 	f->pos = to;
 	return (int64_t)to;
