@@ -213,13 +213,14 @@ long sys_setfsgid(uint32_t id)
 long sys_getgroups(int n, uint32_t *user)
 {
 	const struct proc *p = proc_self();
+	/* Once: another thread may be setting them. */
+	unsigned have = READ_ONCE(p->ngroups);
 
-	if (n < 0 || (n != 0 && (unsigned)n < p->ngroups))
+	if (n < 0 || (n != 0 && (unsigned)n < have))
 		return -EINVAL;
-	if (n != 0 &&
-	    copy_to_user(user, p->groups, p->ngroups * sizeof(*user)) != 0)
+	if (n != 0 && copy_to_user(user, p->groups, have * sizeof(*user)) != 0)
 		return -EFAULT;
-	return p->ngroups;
+	return have;
 }
 
 long sys_setgroups(size_t n, const uint32_t *user)
@@ -234,7 +235,7 @@ long sys_setgroups(size_t n, const uint32_t *user)
 	if (copy_from_user(groups, user, n * sizeof(*user)) != 0)
 		return -EFAULT;
 	memcpy(p->groups, groups, n * sizeof(*user));
-	p->ngroups = (unsigned)n;
+	WRITE_ONCE(p->ngroups, (unsigned)n);
 	return 0;
 }
 
