@@ -196,12 +196,12 @@ void virtio_ready(struct virtio_dev *vd)
 
 void virtio_config_irq(struct virtio_dev *vd)
 {
-	if (vd->tr->status(vd) & VIRTIO_CONFIG_S_NEEDS_RESET) {
+	void (*changed)(struct virtio_dev *) = vd->config_changed;
+
+	if (vd->tr->status(vd) & VIRTIO_CONFIG_S_NEEDS_RESET)
 		virtio_fail(vd, "the device asks for a reset");
-		return;
-	}
-	if (vd->config_changed)
-		vd->config_changed(vd);
+	else if (changed)
+		changed(vd);
 }
 
 /* --- queues -------------------------------------------------------------- */

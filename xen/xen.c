@@ -180,6 +180,7 @@ static void memory_trim(void)
 static int early(uint32_t cpuid_base)
 {
 	uint32_t r[4];
+	uint64_t hz;
 	int err;
 
 	cpuid(cpuid_base + 2, 0, r);
@@ -193,8 +194,9 @@ static int early(uint32_t cpuid_base)
 	xenstore_early();
 	memory_map_get();
 	memory_trim();
-	if (xen_tsc_hz() != 0)
-		tsc_set_hz(xen_tsc_hz());
+	hz = xen_tsc_hz();
+	if (hz != 0)
+		tsc_set_hz(hz);
 	return 0;
 }
 

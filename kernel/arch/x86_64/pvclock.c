@@ -53,10 +53,16 @@ uint64_t pvclock_ns(const struct pvclock_time *t)
 
 uint64_t pvclock_tsc_hz(const struct pvclock_time *t)
 {
-	uint32_t mul = READ_ONCE(t->mul);
-	int8_t shift = READ_ONCE(t->shift);
+	uint32_t version, mul;
+	int8_t shift;
 	uint64_t hz;
 
+	do {
+		version = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE) & ~1u;
+		mul = READ_ONCE(t->mul);
+		shift = READ_ONCE(t->shift);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (READ_ONCE(t->version) != version);
 	if (!mul || shift > 31 || shift < -31)
 		return 0;
 	hz = (NS_PER_S << 32) / mul;

@@ -71,8 +71,9 @@ struct virtio_dev {
 	struct mutex attaching;
 	struct work fail_work;
 
-	/* The driver's; NULL: not interested.  Event context. */
-	void (*config_changed)(struct virtio_dev *);
+	/* The driver's; NULL: not interested.  Event context.  Atomic, as a
+	 * driver that detaches clears it at any time. */
+	void (*_Atomic config_changed)(struct virtio_dev *);
 };
 
 /* For transports.  Thread context.  0, or -errno and the device is the
