@@ -3,20 +3,16 @@
 # environment: OSV_ELF, the kernel; WORK, a folder for what is made.
 : "${OSV_ELF:?the kernel}" "${WORK:?a folder for what is made}"
 mkdir -p "$WORK"
+tools=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../tools" && pwd)
 
 # fetch_linux: Debian's cloud kernel, unpacked beside WORK, not installed; sets
-# vmlinuz.  An empty system's state makes apt-get fetch what is installed here.
+# vmlinuz.
 fetch_linux() {
 	local dir
 	dir=$(dirname "$WORK")/linux
 	if ! ls "$dir"/boot/vmlinuz-* >/dev/null 2>&1; then
-		mkdir -p "$dir/debs/partial"
-		: >"$dir/status"
 		echo "bench: downloading Debian's cloud kernel, once" >&2
-		apt-get -qq -y -o "Dir::State::status=$dir/status" \
-			-o "Dir::Cache::archives=$dir/debs" -o Debug::NoLocking=1 \
-			-o APT::Sandbox::User=root -o APT::Install-Recommends=0 \
-			install --download-only linux-image-cloud-amd64 >&2
+		"$tools/fetch-packages" "$dir/debs" linux-image-cloud-amd64 >/dev/null
 		dpkg-deb -x "$dir"/debs/linux-image-6*cloud*.deb "$dir"
 	fi
 	vmlinuz=$(ls "$dir"/boot/vmlinuz-* | tail -1)
