@@ -20,7 +20,7 @@ fetch_linux() {
 
 # pack ROOT OUT: a cpio archive of a folder.
 pack() {
-	(cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet) >"$2"
+	"$tools/pack-cpio" "$1" >"$2"
 }
 
 # machine KERNEL IMAGE CMDLINE QEMU-ARGUMENT...: the console without carriage

@@ -9,7 +9,7 @@ guest_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 # pack ROOT OUT: a cpio archive of a folder.
 pack() {
-	(cd "$1" && find . | cpio -o -H newc -R 0:0 --quiet) >"$2"
+	"$guest_dir/../../tools/pack-cpio" "$1" >"$2"
 }
 
 # One processor, with room for another: else TCG leaves out the barriers that
