@@ -20,13 +20,24 @@ svm_failed() {
 	xl dmesg | grep -A 6 'Triple fault' | grep -q 'RIP: *e008:'
 }
 
+# xl gave up on a script of its own, because the machine is too busy.
+script_timed_out() { grep -q 'async_exec_timeout: killing' /tmp/output; }
+
+again() { # NAME WHY
+	echo "# xen/$1: $2; once more" | say
+	run_job "$1" >/tmp/output
+}
+
 for n in "$@"; do
 	t0=$SECONDS
 	xl dmesg -c >/dev/null
 	run_job "$n" >/tmp/output
-	if grep -q '^not ok' /tmp/output && svm_failed; then
-		echo "# xen/$n: QEMU gave a guest Xen's registers; once more" | say
-		run_job "$n" >/tmp/output
+	if grep -q '^not ok' /tmp/output; then
+		if svm_failed; then
+			again "$n" "QEMU gave a guest Xen's registers"
+		elif script_timed_out; then
+			again "$n" "xl's scripts took too long"
+		fi
 	fi
 	say </tmp/output
 	echo "# xen/$n: $((SECONDS - t0)) s" | say
