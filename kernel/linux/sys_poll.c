@@ -304,13 +304,18 @@ static int poll_sleep_for(struct poll_call *c, uint64_t deadline)
 	return r;
 }
 
+/* A call that was interrupted writes its revents, too: none. */
 static int poll_out(struct poll_call *c, int r)
 {
-	for (unsigned i = 0; r >= 0 && i < c->n; i++) {
+	bool answer = r >= 0 || r == -EINTR;
+
+	for (unsigned i = 0; answer && i < c->n; i++) {
 		short *to = &c->user[i].revents;
 
-		if (copy_to_user(to, &c->p[i].revents, sizeof(*to)))
+		if (copy_to_user(to, &c->p[i].revents, sizeof(*to))) {
 			r = -EFAULT;
+			break;
+		}
 	}
 	if (c->p != c->fast)
 		poll_array_free(c->p, c->n, sizeof(*c->p));
