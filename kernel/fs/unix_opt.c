@@ -5,7 +5,7 @@
 #include "kern/arch.h"
 #include "kern/errno.h"
 #include "kern/num.h"
-#include "kern/string.h"
+#include "kern/sockopt.h"
 
 #include <asm/ioctls.h>
 #include <asm/socket.h>
@@ -24,17 +24,15 @@ static void unix_set_buf(size_t *buf, int v)
 
 static int unix_set_timeout(uint64_t *ns, const void *val, unsigned len)
 {
-	int64_t tv[2]; /* struct timeval */
+	struct __kernel_sock_timeval tv;
+	int err = sockopt_get_time(val, len, &tv);
 
-	if (len < sizeof(tv))
-		return -EINVAL;
-	memcpy(tv, val, sizeof(tv));
-	if (tv[1] < 0 || tv[1] >= 1000000)
-		return -EDOM;
+	if (err)
+		return err;
 	*ns = 0;
-	if (tv[0] >= 0 && tv[0] < INT64_MAX / 1000000000)
-		*ns = (uint64_t)tv[0] * NSEC_PER_SEC +
-		      (uint64_t)tv[1] * NSEC_PER_USEC;
+	if (tv.tv_sec >= 0 && tv.tv_sec < INT64_MAX / 1000000000)
+		*ns = (uint64_t)tv.tv_sec * NSEC_PER_SEC +
+		      (uint64_t)tv.tv_usec * NSEC_PER_USEC;
 	return 0;
 }
 
@@ -69,26 +67,32 @@ static int unix_set_int(struct unix_sock *u, int opt, int v)
 	}
 }
 
+static int unix_set_option(
+    struct unix_sock *u, int opt, const void *val, unsigned len)
+{
+	int v, err;
+
+	switch (opt) {
+	case SO_RCVTIMEO_OLD:
+		return unix_set_timeout(&u->rcvtimeo, val, len);
+	case SO_SNDTIMEO_OLD:
+		return unix_set_timeout(&u->sndtimeo, val, len);
+	default:
+		err = sockopt_get_int(val, len, &v);
+		return err ? err : unix_set_int(u, opt, v);
+	}
+}
+
 int unix_setsockopt(
     struct socket *s, int level, int opt, const void *val, unsigned len)
 {
 	struct unix_sock *u = unix_of(s);
-	int v, err;
+	int err;
 
 	if (level != SOL_SOCKET)
 		return -EOPNOTSUPP;
-	if (opt != SO_RCVTIMEO_OLD && opt != SO_SNDTIMEO_OLD) {
-		if (len < sizeof(v))
-			return -EINVAL;
-		memcpy(&v, val, sizeof(v));
-	}
 	mutex_lock(&u->lock);
-	if (opt == SO_RCVTIMEO_OLD)
-		err = unix_set_timeout(&u->rcvtimeo, val, len);
-	else if (opt == SO_SNDTIMEO_OLD)
-		err = unix_set_timeout(&u->sndtimeo, val, len);
-	else
-		err = unix_set_int(u, opt, v);
+	err = unix_set_option(u, opt, val, len);
 	mutex_unlock(&u->lock);
 	return err;
 }
@@ -133,19 +137,7 @@ static int unix_get_peercred(struct unix_sock *u, void *val, unsigned *len)
 	const struct cred *c =
 	    u->state == UNIX_CONNECTED ? &u->peer_cred : &none;
 
-	*len = MIN(*len, (unsigned)sizeof(*c));
-	memcpy(val, c, *len);
-	return 0;
-}
-
-static int unix_get_timeout(uint64_t ns, void *val, unsigned *len)
-{
-	int64_t tv[2] = { (int64_t)(ns / NSEC_PER_SEC),
-		(int64_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC) };
-
-	*len = MIN(*len, (unsigned)sizeof(tv));
-	memcpy(val, tv, *len);
-	return 0;
+	return sockopt_put(c, sizeof(*c), val, len);
 }
 
 static int unix_get_option(
@@ -157,18 +149,13 @@ static int unix_get_option(
 	case SO_PEERCRED:
 		return unix_get_peercred(u, val, len);
 	case SO_RCVTIMEO_OLD:
-		return unix_get_timeout(u->rcvtimeo, val, len);
+		return sockopt_put_time(u->rcvtimeo, val, len);
 	case SO_SNDTIMEO_OLD:
-		return unix_get_timeout(u->sndtimeo, val, len);
+		return sockopt_put_time(u->sndtimeo, val, len);
 	default:
-		break;
+		err = unix_get_int(u, opt, &v);
+		return err ? err : sockopt_put_int(v, val, len);
 	}
-	err = unix_get_int(u, opt, &v);
-	if (err)
-		return err;
-	*len = MIN(*len, (unsigned)sizeof(v));
-	memcpy(val, &v, *len);
-	return 0;
 }
 
 int unix_getsockopt(

@@ -11,6 +11,7 @@
 #include "kern/mm.h"
 #include "kern/num.h"
 #include "kern/signal.h"
+#include "kern/sockopt.h"
 #include "kern/string.h"
 #include "syscalls.h"
 
@@ -505,9 +506,7 @@ static int common_option(
 	default:
 		return -ENOPROTOOPT;
 	}
-	*len = MIN(*len, (unsigned)sizeof(v));
-	memcpy(val, &v, *len);
-	return 0;
+	return sockopt_put_int(v, val, len);
 }
 
 static int get_option(

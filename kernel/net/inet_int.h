@@ -2,8 +2,9 @@
 #define NET_INET_INT_H
 
 /*
- * The inet sockets: inet.c (what all have), inet_addr.c, inet_opt.c,
- * inet_tcp.c, inet_tcp_io.c, inet_dgram.c (UDP, raw and ping).
+ * The inet sockets: inet.c (what all have), inet_addr.c, inet_opt.c and
+ * inet_opt_table.c, inet_tcp.c, inet_tcp_io.c, inet_dgram.c (UDP, raw and
+ * ping).
  *
  * Life: a socket is held by the program's file and by lwIP's PCB; the last
  * to go frees it, after a grace period since a channel's producer may be
@@ -216,6 +217,8 @@ void inet_opts_init(struct inet_opts *, enum inet_kind);
 int inet_setsockopt(
     struct socket *, int level, int opt, const void *, unsigned len);
 int inet_getsockopt(struct socket *, int level, int opt, void *, unsigned *len);
+
+/* --- inet_opt_table.c ---------------------------------------------------- */
 
 uint8_t inet_tcp_linux_state(const struct inet_sock *); /* /proc, TCP_INFO */
 
