@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "clock.h"
+#include "compiler.h"
 #include "errno.h"
 #include "num.h"
 #include "sched.h"
@@ -36,24 +38,50 @@ static inline int sockopt_put_int(int v, void *p, unsigned *len)
 	return sockopt_put(&v, sizeof(v), p, len);
 }
 
-/* The old struct timeval is the same here.  -EDOM: no such microseconds. */
-static inline int sockopt_get_time(
-    const void *p, unsigned len, struct __kernel_sock_timeval *tv)
+/*
+ * Timeouts: ns, TIME_NEVER for none, 0 for at once.  Calls look at one without
+ * a lock while another thread sets it, so each is stored and loaded once.  The
+ * old struct timeval is the same here.  -EDOM: no such microseconds.
+ */
+static inline int sockopt_get_timeout(const void *p, unsigned len, uint64_t *ns)
 {
-	if (len < sizeof(*tv))
+	struct __kernel_sock_timeval tv;
+	uint64_t t;
+
+	if (len < sizeof(tv))
 		return -EINVAL;
-	memcpy(tv, p, sizeof(*tv));
-	return tv->tv_usec < 0 || tv->tv_usec >= 1000000 ? -EDOM : 0;
+	memcpy(&tv, p, sizeof(tv));
+	if (tv.tv_usec < 0 || tv.tv_usec >= 1000000)
+		return -EDOM;
+	if (tv.tv_sec < 0)
+		t = 0;
+	else if ((tv.tv_sec == 0 && tv.tv_usec == 0) ||
+		 mul_overflow((uint64_t)tv.tv_sec, NSEC_PER_SEC, &t) ||
+		 add_overflow(t, (uint64_t)tv.tv_usec * NSEC_PER_USEC, &t))
+		t = TIME_NEVER;
+	WRITE_ONCE(*ns, t);
+	return 0;
 }
 
-static inline int sockopt_put_time(uint64_t ns, void *p, unsigned *len)
+static inline int sockopt_put_timeout(uint64_t ns, void *p, unsigned *len)
 {
-	struct __kernel_sock_timeval tv = {
-		.tv_sec = (int64_t)(ns / NSEC_PER_SEC),
-		.tv_usec = (int64_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC),
-	};
+	struct __kernel_sock_timeval tv = { 0, 0 };
 
+	if (ns != TIME_NEVER) {
+		tv.tv_sec = (int64_t)(ns / NSEC_PER_SEC);
+		tv.tv_usec = (int64_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC);
+	}
 	return sockopt_put(&tv, sizeof(tv), p, len);
+}
+
+/* When a call that begins now gives up. */
+static inline uint64_t sockopt_deadline(const uint64_t *timeout)
+{
+	uint64_t t = READ_ONCE(*timeout);
+
+	if (t == TIME_NEVER || add_overflow(clock_mono(), t, &t))
+		return TIME_NEVER;
+	return t;
 }
 
 #endif /* KERN_SOCKOPT_H */

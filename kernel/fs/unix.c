@@ -7,6 +7,7 @@
 #include "kern/mm.h"
 #include "kern/num.h"
 #include "kern/signal.h"
+#include "kern/sockopt.h"
 #include "kern/vfs.h"
 
 #define UNIX_BACKLOG_MAX 4096 /* net.core.somaxconn */
@@ -54,6 +55,7 @@ static struct unix_sock *unix_new(int type)
 	u->relay.events = UNIX_POLL_OUT;
 	u->sndbuf = u->rcvbuf = UNIX_SNDBUF;
 	u->rcvlowat = 1;
+	u->rcvtimeo = u->sndtimeo = TIME_NEVER;
 	cred_current(&u->cred);
 	return u;
 }
@@ -90,11 +92,6 @@ static void unix_notify(struct unix_sock *u, uint32_t events)
 	waitq_wake_all(&u->can_write);
 	poll_notify(&u->poll, events);
 	poll_notify(&u->room, UNIX_POLL_OUT);
-}
-
-uint64_t unix_deadline(uint64_t timeout)
-{
-	return timeout ? clock_mono() + timeout : TIME_NEVER;
 }
 
 int unix_sleep(struct unix_sock *u, struct waitq *q, uint64_t deadline)
@@ -286,7 +283,7 @@ static int unix_connect_to(
 	if (!s)
 		return -ENOMEM;
 	mutex_lock(&l->lock);
-	err = unix_wait_backlog(l, nonblock, unix_deadline(u->sndtimeo));
+	err = unix_wait_backlog(l, nonblock, sockopt_deadline(&u->sndtimeo));
 	if (err == 0)
 		unix_join(l, u, s);
 	mutex_unlock(&l->lock);
@@ -415,7 +412,7 @@ static int unix_accept(struct socket *sock, struct socket **out, bool nonblock)
 	if (unix_is_dgram(l))
 		return -EOPNOTSUPP;
 	mutex_lock(&l->lock);
-	err = unix_wait_accept(l, nonblock, unix_deadline(l->rcvtimeo));
+	err = unix_wait_accept(l, nonblock, sockopt_deadline(&l->rcvtimeo));
 	if (err == 0) {
 		s = list_entry(l->backlog.next, struct unix_sock, accept_link);
 		list_del(&s->accept_link);

@@ -93,7 +93,7 @@ struct unix_sock {
 
 	struct cred cred, peer_cred;
 	bool passcred;
-	uint64_t rcvtimeo, sndtimeo; /* ns; 0: none */
+	uint64_t rcvtimeo, sndtimeo; /* ns; TIME_NEVER: none */
 	unsigned rcvlowat;
 };
 
@@ -116,7 +116,6 @@ struct unix_sock *unix_peer_get(struct unix_sock *); /* NULL: none */
 bool unix_await_room(struct unix_sock *u, struct unix_sock *to);
 /* Sleep with (u) locked: 0, -EAGAIN at the deadline, -ERESTARTSYS, -EINTR. */
 int unix_sleep(struct unix_sock *, struct waitq *, uint64_t deadline);
-uint64_t unix_deadline(uint64_t timeout);
 
 /* unix_name.c */
 int unix_bind(struct socket *, const struct sockaddr_any *, unsigned len);

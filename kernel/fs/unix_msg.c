@@ -6,6 +6,7 @@
 #include "kern/mm.h"
 #include "kern/num.h"
 #include "kern/signal.h"
+#include "kern/sockopt.h"
 #include "kern/string.h"
 
 /* Bytes of a stream in one message: with the header, 16 KiB. */
@@ -89,7 +90,7 @@ static int unix_wait_room(struct unix_sock *to, struct unix_sock *from,
 static int unix_deliver_once(struct unix_sock *to, struct unix_sock *from,
     struct unix_msg *m, bool nonblock)
 {
-	uint64_t deadline = unix_deadline(from->sndtimeo);
+	uint64_t deadline = sockopt_deadline(&from->sndtimeo);
 	int err;
 
 	mutex_lock(&to->lock);
@@ -361,7 +362,7 @@ static long unix_recv_stream(struct unix_sock *u, struct sock_msg *sm)
 		.u = u, .sm = sm, .peek = sm->flags & MSG_PEEK
 	};
 	bool all = sm->flags & MSG_WAITALL && !rd.peek;
-	uint64_t deadline = unix_deadline(u->rcvtimeo);
+	uint64_t deadline = sockopt_deadline(&u->rcvtimeo);
 	long done = 0, r = 0;
 
 	mutex_lock(&u->lock);
@@ -427,7 +428,8 @@ static long unix_recv_dgram(struct unix_sock *u, struct sock_msg *sm)
 	if (u->type == SOCK_SEQPACKET && u->state != UNIX_CONNECTED)
 		r = -ENOTCONN;
 	if (r == 0)
-		r = unix_wait_msg(u, sm->nonblock, unix_deadline(u->rcvtimeo));
+		r = unix_wait_msg(
+		    u, sm->nonblock, sockopt_deadline(&u->rcvtimeo));
 	if (r > 0)
 		r = unix_read_dgram(u, sm, &used);
 	else if (r == 0) {

@@ -22,20 +22,6 @@ static void unix_set_buf(size_t *buf, int v)
 	*buf = MAX(MIN(n, UNIX_BUF_MAX) * 2, UNIX_BUF_MIN);
 }
 
-static int unix_set_timeout(uint64_t *ns, const void *val, unsigned len)
-{
-	struct __kernel_sock_timeval tv;
-	int err = sockopt_get_time(val, len, &tv);
-
-	if (err)
-		return err;
-	*ns = 0;
-	if (tv.tv_sec >= 0 && tv.tv_sec < INT64_MAX / 1000000000)
-		*ns = (uint64_t)tv.tv_sec * NSEC_PER_SEC +
-		      (uint64_t)tv.tv_usec * NSEC_PER_USEC;
-	return 0;
-}
-
 static int unix_set_int(struct unix_sock *u, int opt, int v)
 {
 	switch (opt) {
@@ -74,9 +60,11 @@ static int unix_set_option(
 
 	switch (opt) {
 	case SO_RCVTIMEO_OLD:
-		return unix_set_timeout(&u->rcvtimeo, val, len);
+	case SO_RCVTIMEO_NEW:
+		return sockopt_get_timeout(val, len, &u->rcvtimeo);
 	case SO_SNDTIMEO_OLD:
-		return unix_set_timeout(&u->sndtimeo, val, len);
+	case SO_SNDTIMEO_NEW:
+		return sockopt_get_timeout(val, len, &u->sndtimeo);
 	default:
 		err = sockopt_get_int(val, len, &v);
 		return err ? err : unix_set_int(u, opt, v);
@@ -149,9 +137,11 @@ static int unix_get_option(
 	case SO_PEERCRED:
 		return unix_get_peercred(u, val, len);
 	case SO_RCVTIMEO_OLD:
-		return sockopt_put_time(u->rcvtimeo, val, len);
+	case SO_RCVTIMEO_NEW:
+		return sockopt_put_timeout(u->rcvtimeo, val, len);
 	case SO_SNDTIMEO_OLD:
-		return sockopt_put_time(u->sndtimeo, val, len);
+	case SO_SNDTIMEO_NEW:
+		return sockopt_put_timeout(u->sndtimeo, val, len);
 	default:
 		err = unix_get_int(u, opt, &v);
 		return err ? err : sockopt_put_int(v, val, len);

@@ -117,15 +117,6 @@ void inet_wake_all(void)
 	}
 }
 
-uint64_t inet_deadline(uint64_t timeout)
-{
-	uint64_t t;
-
-	if (timeout == TIME_NEVER || add_overflow(clock_mono(), timeout, &t))
-		return TIME_NEVER;
-	return t;
-}
-
 int inet_wait(struct inet_sock *s, unsigned seq, uint64_t deadline)
 {
 	unsigned long flags = spin_lock_irqsave(&s->ev_lock);

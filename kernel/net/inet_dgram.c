@@ -8,6 +8,7 @@
 
 #include "kern/mm.h"
 #include "kern/num.h"
+#include "kern/sockopt.h"
 #include "kern/string.h"
 #include "kern/uio.h"
 
@@ -213,7 +214,7 @@ static long dgram_recv(struct socket *so, struct sock_msg *m)
 {
 	struct inet_sock *s = inet_of(so);
 	bool peek = (m->flags & MSG_PEEK) != 0;
-	uint64_t deadline = inet_deadline(s->opt.rcvtimeo);
+	uint64_t deadline = sockopt_deadline(&s->opt.rcvtimeo);
 	struct dgram *d;
 	long r = 0;
 

@@ -174,7 +174,6 @@ static inline unsigned inet_seq(struct inet_sock *s)
  * the deadline; -ERESTARTSYS, or -EINTR when there is a deadline.
  */
 int inet_wait(struct inet_sock *, unsigned seq, uint64_t deadline);
-uint64_t inet_deadline(uint64_t timeout);
 
 /* Make the flow's channel; no channel is no error.  Core lock. */
 void inet_chan_open(struct inet_sock *);

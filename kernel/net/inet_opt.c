@@ -45,24 +45,6 @@ static void *field_of(struct inet_sock *s, const struct inet_option *o)
 	return (char *)&s->opt + o->off;
 }
 
-static int set_time(uint64_t *ns, const void *p, unsigned len)
-{
-	struct __kernel_sock_timeval tv;
-	int err = sockopt_get_time(p, len, &tv);
-
-	if (err)
-		return err;
-	if (tv.tv_sec < 0) {
-		*ns = 0;
-		return 0;
-	}
-	if ((tv.tv_sec == 0 && tv.tv_usec == 0) ||
-	    mul_overflow((uint64_t)tv.tv_sec, NSEC_PER_SEC, ns) ||
-	    add_overflow(*ns, (uint64_t)tv.tv_usec * NSEC_PER_USEC, ns))
-		*ns = TIME_NEVER;
-	return 0;
-}
-
 static void store(void *field, enum inet_opt_kind kind, int v)
 {
 	if (kind == OPT_FLAG)
@@ -99,7 +81,7 @@ static int set_option(struct inet_sock *s, const struct inet_level *l, int opt,
 	if (o && o->set)
 		return o->set(s, opt, p, len);
 	if (o && o->kind == OPT_TIME)
-		return set_time(field_of(s, o), p, len);
+		return sockopt_get_timeout(p, len, field_of(s, o));
 	if (len < l->min_len)
 		return -EINVAL;
 	if (!o || o->kind == OPT_ODD || o->kind == OPT_FIXED)
@@ -137,11 +119,6 @@ int inet_setsockopt(
 
 /* --- getting ------------------------------------------------------------- */
 
-static int get_time(uint64_t ns, void *p, unsigned *len)
-{
-	return sockopt_put_time(ns == TIME_NEVER ? 0 : ns, p, len);
-}
-
 static int get_option(struct inet_sock *s, const struct inet_level *l, int opt,
     void *p, unsigned *len)
 {
@@ -161,7 +138,7 @@ static int get_option(struct inet_sock *s, const struct inet_level *l, int opt,
 	case OPT_INT:
 		return sockopt_put_int(*(const int *)field, p, len);
 	case OPT_TIME:
-		return get_time(*(const uint64_t *)field, p, len);
+		return sockopt_put_timeout(*(const uint64_t *)field, p, len);
 	case OPT_IGNORED:
 	case OPT_FIXED:
 		return sockopt_put_int(o->answer, p, len);

@@ -10,6 +10,7 @@
 #include "kern/clock.h"
 #include "kern/mm.h"
 #include "kern/num.h"
+#include "kern/sockopt.h"
 #include "kern/string.h"
 
 #include "lwip/priv/tcp_priv.h"
@@ -314,7 +315,7 @@ static void disconnect(struct inet_sock *s)
 /* Core lock held; released while asleep.  (first): the call that began it. */
 static int connect_wait(struct inet_sock *s, bool first, bool nonblock)
 {
-	uint64_t deadline = inet_deadline(s->opt.sndtimeo);
+	uint64_t deadline = sockopt_deadline(&s->opt.sndtimeo);
 	int r = 0;
 
 	while (atomic_load(&s->state) == INET_CONNECTING) {
@@ -510,7 +511,7 @@ static void listen_stop(struct inet_sock *s)
 static int tcp_op_accept(struct socket *so, struct socket **out, bool nonblock)
 {
 	struct inet_sock *s = inet_of(so), *c = NULL;
-	uint64_t deadline = inet_deadline(s->opt.rcvtimeo);
+	uint64_t deadline = sockopt_deadline(&s->opt.rcvtimeo);
 	int r = 0;
 
 	net_lock();
@@ -580,8 +581,9 @@ static int tcp_op_shutdown(struct socket *so, int how)
 /* SO_LINGER: until everything is acknowledged.  Core lock held. */
 static void linger(struct inet_sock *s)
 {
-	uint64_t deadline = inet_deadline(
-	    (uint64_t)(unsigned)s->opt.linger_secs * NSEC_PER_SEC);
+	uint64_t deadline =
+	    clock_mono() +
+	    (uint64_t)(unsigned)s->opt.linger_secs * NSEC_PER_SEC;
 
 	while (s->tcp.pcb && atomic_load(&s->tcp.tx_queued)) {
 		unsigned seq = inet_seq(s);

@@ -12,6 +12,7 @@
 #include "kern/clock.h"
 #include "kern/mm.h"
 #include "kern/num.h"
+#include "kern/sockopt.h"
 #include "kern/string.h"
 #include "kern/uio.h"
 
@@ -233,7 +234,7 @@ static long rx_loop(struct inet_sock *s, struct sock_msg *m, size_t target)
 {
 	bool peek = (m->flags & MSG_PEEK) != 0;
 	bool trunc = (m->flags & MSG_TRUNC) != 0;
-	uint64_t deadline = inet_deadline(s->opt.rcvtimeo);
+	uint64_t deadline = sockopt_deadline(&s->opt.rcvtimeo);
 	size_t want = m->uio->left, got = 0;
 	struct rx_look l = { 0 };
 	long r;
@@ -580,7 +581,7 @@ static int tx_wait(
 
 static long tx_loop(struct inet_sock *s, struct sock_msg *m)
 {
-	uint64_t deadline = inet_deadline(s->opt.sndtimeo);
+	uint64_t deadline = sockopt_deadline(&s->opt.sndtimeo);
 	bool more = (m->flags & MSG_MORE) != 0, nomem = false;
 	size_t total = m->uio->left, sent = 0;
 	struct uio before;

@@ -26,6 +26,7 @@ static void make(void)
 	mutex_init(&sk.lock);
 	sk.sndbuf = sk.rcvbuf = UNIX_SNDBUF;
 	sk.rcvlowat = 1;
+	sk.rcvtimeo = sk.sndtimeo = TIME_NEVER;
 }
 
 /* What is refused changes nothing. */
@@ -214,10 +215,11 @@ static void check_timeout(int opt, const uint64_t *field)
 
 	make();
 	check_time(opt, field, tv[0], 1500000000, tv[0]);
-	check_time(opt, field, none, 0, none);
+	check_time(opt, field, none, TIME_NEVER, none);
 	check_time(opt, field, tv[1], 9223372035999999000, tv[1]);
-	for (unsigned i = 2; i < 5; i++)
-		check_time(opt, field, tv[i], 0, none);
+	check_time(opt, field, tv[2], 9223372036000000000, tv[2]);
+	check_time(opt, field, tv[3], TIME_NEVER, none);
+	check_time(opt, field, tv[4], 0, none); /* at once */
 	for (unsigned i = 0; i < 4; i++)
 		assert_int_equal(set_len(opt, bad[i], 16), -EDOM);
 	for (unsigned len = 0; len < 16; len++)
@@ -227,9 +229,11 @@ static void check_timeout(int opt, const uint64_t *field)
 static void test_timeouts(void **state)
 {
 	check_timeout(SO_RCVTIMEO_OLD, &sk.rcvtimeo);
-	assert_int_equal(sk.sndtimeo, 0);
+	check_timeout(SO_RCVTIMEO_NEW, &sk.rcvtimeo);
+	assert_true(sk.sndtimeo == TIME_NEVER);
 	check_timeout(SO_SNDTIMEO_OLD, &sk.sndtimeo);
-	assert_int_equal(sk.rcvtimeo, 0);
+	check_timeout(SO_SNDTIMEO_NEW, &sk.sndtimeo);
+	assert_true(sk.rcvtimeo == TIME_NEVER);
 }
 
 static void test_peercred(void **state)
@@ -253,7 +257,8 @@ static void test_no_other(void **state)
 {
 	static const int also[] = { SO_PASSCRED, SO_RCVLOWAT, SO_RCVBUF,
 		SO_SNDBUF, SO_RCVBUFFORCE, SO_SNDBUFFORCE, SO_RCVTIMEO_OLD,
-		SO_SNDTIMEO_OLD, SO_ERROR, SO_ACCEPTCONN, SO_PEERCRED };
+		SO_SNDTIMEO_OLD, SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW, SO_ERROR,
+		SO_ACCEPTCONN, SO_PEERCRED };
 	bool known[300] = { false };
 	int v = 1;
 	unsigned len = sizeof(v);
