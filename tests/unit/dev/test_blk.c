@@ -5,8 +5,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -17,14 +15,7 @@
 #include "fake_sched.h"
 #include "kern/arch.h"
 #include "kern/blk.h"
-#include "kern/log.h"
 #include "kern/sched.h"
-
-void log_write(enum log_level level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
-}
 
 /* --- a driver ------------------------------------------------------------ */
 

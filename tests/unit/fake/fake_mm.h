@@ -3,6 +3,9 @@
 
 /* kern/mm.h over malloc(), for host tests.  Thread-safe. */
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /*
  * Make the (n)th allocation from now fail, 1 being the next one; 0: none.
  * One failure only: the allocations after it succeed again.

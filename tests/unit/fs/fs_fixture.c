@@ -2,21 +2,11 @@
 
 #include "kern/arch.h"
 #include "kern/flock.h"
-#include "kern/log.h"
-#include "kern/panic.h"
 #include "kern/pipe.h"
 #include "kern/rand.h"
 #include "kernel/fs/files_int.h"
 
-#include <stdlib.h>
-
 /* What the rooms under and beside kernel/fs would supply. */
-
-void log_write(enum log_level level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
-}
 
 void rand_bytes(void *p, size_t n)
 {
@@ -28,12 +18,6 @@ void vm_object_zap(struct vm_object *obj, uint64_t first, uint64_t n)
 	(void)obj;
 	(void)first;
 	(void)n;
-}
-
-void panic(const char *fmt, ...)
-{
-	(void)fmt;
-	abort();
 }
 
 int copy_to_user(void *to, const void *from, size_t n)

@@ -2,7 +2,6 @@
 
 #include "kern/arch.h"
 #include "kern/errno.h"
-#include "kern/panic.h"
 #include "kern/string.h"
 #include "kern/vm.h"
 
@@ -147,10 +146,4 @@ int vm_futex_key(struct vm_space *vm, uintptr_t addr, uint64_t key[2])
 	key[0] = 1;
 	key[1] = addr;
 	return 0;
-}
-
-void panic(const char *fmt, ...)
-{
-	(void)fmt;
-	__builtin_trap();
 }

@@ -9,7 +9,6 @@
 #include "fake_mm.h"
 #include "fake_sched.h"
 #include "kern/errno.h"
-#include "kern/log.h"
 #include "kern/poll.h"
 #include "kern/string.h"
 #include "linux_fixture.h"
@@ -24,12 +23,6 @@ void poll_notify_all(struct poll_head *h, uint32_t events)
 {
 	(void)h;
 	(void)events;
-}
-
-void log_write(enum log_level level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
 }
 
 uint64_t proc_cpu_time_locked(const struct proc *p)

@@ -10,7 +10,6 @@
 #include "fake_mm.h"
 #include "fake_sched.h"
 #include "kern/errno.h"
-#include "kern/log.h"
 #include "kern/poll.h"
 #include "kern/string.h"
 #include "linux_fixture.h"
@@ -25,12 +24,6 @@ void poll_notify_all(struct poll_head *h, uint32_t events)
 	(void)events;
 	assert_ptr_equal(h, &P->signal_poll);
 	notified++;
-}
-
-void log_write(enum log_level level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
 }
 
 static void handler(int sig)

@@ -3,7 +3,6 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -40,18 +39,6 @@ void page_set_marks(void)
 bool irq_enabled(void)
 {
 	return true;
-}
-
-void panic(const char *fmt, ...)
-{
-	(void)fmt;
-	abort();
-}
-
-void log_write(enum log_level l, const char *fmt, ...)
-{
-	(void)l;
-	(void)fmt;
 }
 
 static size_t give(struct shrinker *s, size_t target, bool hard)

@@ -1,16 +1,12 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <linux/mman.h>
 #include <cmocka.h>
 
 #include "kern/errno.h"
-#include "kern/log.h"
 #include "kern/num.h"
-#include "kern/panic.h"
 #include "kern/rand.h"
 #include "kern/sched.h"
 #include "kern/shrink.h"
@@ -27,12 +23,6 @@ int64_t anon_pages;
 uint64_t rand_u64(void)
 {
 	return 12345;
-}
-
-void log_write(enum log_level level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
 }
 
 void mm_account_anon(int64_t pages)
@@ -56,12 +46,6 @@ void mm_account_huge(int64_t pages)
 size_t shrink_lazily(size_t target)
 {
 	return fake_shrinker->shrink(fake_shrinker, target, true);
-}
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "%s\n", fmt);
-	abort();
 }
 
 /* --- an object of 16 pages, like a page cache ------------------------- */

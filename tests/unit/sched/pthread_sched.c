@@ -1,10 +1,7 @@
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "kern/clock.h"
-#include "kern/panic.h"
 #include "kernel/sched/sched_int.h"
 #include "pthread_sched.h"
 
@@ -56,12 +53,6 @@ bool sched_nobody_waits(void)
 uint64_t clock_mono(void)
 {
 	return 0;
-}
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "%s\n", fmt);
-	abort();
 }
 
 void schedule(void)

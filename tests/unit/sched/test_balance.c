@@ -2,13 +2,10 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "kern/clock.h"
-#include "kern/panic.h"
 #include "kernel/sched/runq.h"
 
 #define NCPU 128
@@ -38,12 +35,6 @@ void cpu_ipi(unsigned id, unsigned vector)
 void sched_kick(unsigned id)
 {
 	kicked[id]++;
-}
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "%s\n", fmt);
-	abort();
 }
 
 /* Every cpu runs something long. */

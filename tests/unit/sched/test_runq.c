@@ -2,12 +2,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
-#include "kern/panic.h"
 #include "kernel/sched/runq.h"
 
 #define MS NSEC_PER_MSEC
@@ -19,12 +17,6 @@ static struct cpu other_cpu = { .id = 1, .runq = &other_rq };
 struct cpu *cpus[CPU_MAX] = { &cpu, &other_cpu };
 static struct thread t[4];
 static uint64_t ran[4], now;
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "%s\n", fmt);
-	abort();
-}
 
 static int setup(void **state)
 {

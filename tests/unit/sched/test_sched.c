@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
@@ -13,7 +12,6 @@
 
 #include "kern/clock.h"
 #include "kern/mm.h"
-#include "kern/panic.h"
 #include "kernel/sched/sched_int.h"
 
 static struct cpu cpu[2];
@@ -59,12 +57,6 @@ void arch_switch(struct thread *prev, struct thread *next)
 uint64_t clock_mono(void)
 {
 	return now;
-}
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "%s\n", fmt);
-	abort();
 }
 
 void *kzalloc(size_t n)

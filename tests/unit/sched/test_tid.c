@@ -2,12 +2,10 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <cmocka.h>
 
-#include "kern/panic.h"
 #include "kernel/sched/sched_int.h"
 
 #define N      10000
@@ -17,12 +15,6 @@ static struct thread t[N];
 
 void preempt_resched(void)
 {
-}
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "%s\n", fmt);
-	abort();
 }
 
 struct thread *thread_self(void)

@@ -2,12 +2,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <cmocka.h>
 
 #include "kern/mm.h"
-#include "kern/panic.h"
 #include "kernel/sched/sched_int.h"
 
 static struct cpu cpu[2] = { { .id = 0 }, { .id = 1 } };
@@ -46,12 +44,6 @@ void preempt_resched(void)
 void *kzalloc(size_t n)
 {
 	return calloc(1, n);
-}
-
-void panic(const char *fmt, ...)
-{
-	fprintf(stderr, "%s\n", fmt);
-	abort();
 }
 
 static int setup(void **state)

@@ -3,10 +3,8 @@
 #include <string.h>
 
 #include "kern/errno.h"
-#include "kern/log.h"
 #include "kern/mm.h"
 #include "kern/num.h"
-#include "kern/panic.h"
 #include "kern/rand.h"
 #include "fake_device.h"
 #include "fake_sched.h"
@@ -15,18 +13,6 @@ extern const struct driver *const __start_driver_set[];
 extern const struct driver *const __stop_driver_set[];
 
 /* --- what drivers need of the kernel ------------------------------------- */
-
-void panic(const char *fmt, ...)
-{
-	(void)fmt;
-	abort();
-}
-
-void log_write(enum log_level level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
-}
 
 void rand_bytes(void *p, size_t n)
 {

@@ -15,7 +15,6 @@
 #include "fake_mm.h"
 #include "fake_sched.h"
 #include "kern/errno.h"
-#include "kern/log.h"
 #include "kern/mm.h"
 #include "xen/xen_int.h"
 
@@ -155,12 +154,6 @@ bool xen_option(const char *key, bool dflt)
 {
 	assert_string_equal(key, "xen.fifo");
 	return dflt;
-}
-
-void log_write(enum log_level level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
 }
 
 /* --- tests --------------------------------------------------------------- */

@@ -12,7 +12,6 @@
 #include "fake_mm.h"
 #include "fake_sched.h"
 #include "kern/errno.h"
-#include "kern/log.h"
 #include "kern/mm.h"
 #include "kern/param.h"
 #include "kern/sched.h"
@@ -63,12 +62,6 @@ const char *param_loader(const char *key, unsigned n)
 {
 	assert_string_equal(key, "xen.gnttab");
 	return n == 0 ? version : NULL;
-}
-
-void log_write(enum log_level level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
 }
 
 static bool v2(void)

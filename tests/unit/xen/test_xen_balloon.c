@@ -144,12 +144,6 @@ void mm_stats(struct mm_stats *st)
 	memset(st, 0, sizeof(*st));
 }
 
-void log_write(enum log_level level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
-}
-
 void *kstack_alloc(void)
 {
 	return NULL;

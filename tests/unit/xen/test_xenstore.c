@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -15,7 +14,6 @@
 #include "fake_sched.h"
 #include "kern/arch.h"
 #include "kern/errno.h"
-#include "kern/log.h"
 #include "kern/mm.h"
 #include "kern/sched.h"
 #include "xen/xen_int.h"
@@ -59,12 +57,6 @@ void evtchn_notify(evtchn_port_t port)
 {
 	assert_int_equal(port, 1);
 	notified++;
-}
-
-void log_write(enum log_level level, const char *fmt, ...)
-{
-	(void)level;
-	(void)fmt;
 }
 
 /* --- the daemon --------------------------------------------------------- */
