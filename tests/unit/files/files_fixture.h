@@ -3,8 +3,7 @@
 
 /*
  * A process with an empty descriptor table for each test; at its end nothing
- * may be left.  The program's memory is the host's, of which a range can be
- * made to fault.
+ * may be left.
  */
 
 #include <errno.h>
@@ -26,15 +25,13 @@
 
 #include "fake_mm.h"
 #include "fake_sched.h"
+#include "fake_user.h"
 
 int files_setup(void **state);
 int files_teardown(void **state);
 
 #define FILES_TEST(f) \
 	cmocka_unit_test_setup_teardown(f, files_setup, files_teardown)
-
-/* Accesses that touch [p, p + n) fail; NULL: none does. */
-void fake_user_fault(const void *p, size_t n);
 
 /* signal_pending()'s answer, and the last signal raised (0: none). */
 extern bool fake_signal_pending;

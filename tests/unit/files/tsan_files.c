@@ -8,25 +8,19 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sched.h>
 #include <cmocka.h>
 
-#include "kern/arch.h"
-#include "kern/errno.h"
 #include "kern/evfile.h"
 #include "kern/file.h"
-#include "kern/flock.h"
 #include "kern/mm.h"
 #include "kern/num.h"
 #include "kern/pipe.h"
 #include "kern/sched.h"
-#include "kern/signal.h"
-#include "kern/vfs.h"
 #include "kernel/fs/files_int.h"
 #include "pthread_sched.h"
 
-/* --- what these files use of the rest ---------------------------------- */
+/* --- memory: the locks and counters of fake_mm.c would hide races ------- */
 
 void *kzalloc(size_t n)
 {
@@ -54,34 +48,6 @@ void page_put(void *p)
 	free(p);
 }
 
-int copy_to_user(void *to, const void *from, size_t n)
-{
-	memcpy(to, from, n);
-	return 0;
-}
-
-int copy_from_user(void *to, const void *from, size_t n)
-{
-	memcpy(to, from, n);
-	return 0;
-}
-
-int clear_user(void *to, size_t n)
-{
-	memset(to, 0, n);
-	return 0;
-}
-
-bool signal_pending(void)
-{
-	return false;
-}
-
-void signal_raise_self(int sig)
-{
-	(void)sig;
-}
-
 /* Nothing is destroyed while anybody else runs. */
 void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *))
 {
@@ -90,47 +56,6 @@ void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *))
 
 void rcu_synchronize(void)
 {
-}
-
-/* No file here has a vnode. */
-void vnode_put(struct vnode *v)
-{
-	(void)v;
-	abort();
-}
-
-void dentry_put(struct dentry *d)
-{
-	(void)d;
-	abort();
-}
-
-void flock_file_gone(struct file *f)
-{
-	(void)f;
-	abort();
-}
-
-void flock_fd_closed(struct file *f)
-{
-	(void)f;
-	abort();
-}
-
-int vfs_getattr(struct vnode *v, struct vattr *va)
-{
-	(void)v;
-	(void)va;
-	abort();
-}
-
-void vattr_to_stat(
-    const struct vnode *v, const struct vattr *va, struct stat *st)
-{
-	(void)v;
-	(void)va;
-	(void)st;
-	abort();
 }
 
 /* --- transfers --------------------------------------------------------- */

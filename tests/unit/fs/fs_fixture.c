@@ -1,6 +1,5 @@
 #include "fs_fixture.h"
 
-#include "kern/arch.h"
 #include "kern/flock.h"
 #include "kern/pipe.h"
 #include "kern/rand.h"
@@ -18,24 +17,6 @@ void vm_object_zap(struct vm_object *obj, uint64_t first, uint64_t n)
 	(void)obj;
 	(void)first;
 	(void)n;
-}
-
-int copy_to_user(void *to, const void *from, size_t n)
-{
-	memcpy(to, from, n);
-	return 0;
-}
-
-int copy_from_user(void *to, const void *from, size_t n)
-{
-	memcpy(to, from, n);
-	return 0;
-}
-
-int clear_user(void *to, size_t n)
-{
-	memset(to, 0, n);
-	return 0;
 }
 
 void epoll_file_gone(struct file *f)
