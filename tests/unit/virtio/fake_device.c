@@ -1,53 +1,15 @@
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "kern/errno.h"
 #include "kern/mm.h"
 #include "kern/num.h"
 #include "kern/rand.h"
 #include "fake_device.h"
 #include "fake_sched.h"
 
-extern const struct driver *const __start_driver_set[];
-extern const struct driver *const __stop_driver_set[];
-
-/* --- what drivers need of the kernel ------------------------------------- */
-
 void rand_bytes(void *p, size_t n)
 {
 	memset(p, 0xff, n);
-}
-
-int device_add(struct device *dev)
-{
-	const struct driver *const *d;
-	int err = -ENODEV;
-
-	for (d = __start_driver_set; d < __stop_driver_set; d++)
-		if (strcmp((*d)->type, dev->type) == 0)
-			break;
-	if (d == __stop_driver_set)
-		return -ENODEV;
-	dev->driver = *d;
-	dev->softc = kzalloc((*d)->softc_size);
-	err = dev->softc ? (*d)->attach(dev) : -ENOMEM;
-	if (err) {
-		kfree(dev->softc);
-		dev->driver = NULL;
-		dev->softc = NULL;
-	}
-	return err;
-}
-
-void device_remove(struct device *dev)
-{
-	if (!dev->driver)
-		return;
-	dev->driver->detach(dev);
-	kfree(dev->softc);
-	dev->driver = NULL;
-	dev->softc = NULL;
 }
 
 /* --- the transport ------------------------------------------------------- */
