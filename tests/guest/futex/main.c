@@ -2,14 +2,12 @@
  * Futexes: the calls themselves, and what C libraries build from them.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "../show.h"
 #include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -21,12 +19,6 @@ static long futex(uint32_t *w, int op, uint32_t val, const void *t,
     uint32_t *w2, uint32_t val3)
 {
 	return syscall(SYS_futex, w, op, val, t, w2, val3);
-}
-
-static void show(const char *what, long r)
-{
-	printf("%s: %ld%s%s\n", what, r, r < 0 ? " " : "",
-	    r < 0 ? strerror(errno) : "");
 }
 
 static void errors(void)

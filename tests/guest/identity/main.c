@@ -1,14 +1,12 @@
 /* Who the program is, its limits, and calls that answer without doing much. */
 #define _GNU_SOURCE
+#include "../show.h"
 #include <asm/prctl.h>
-#include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/membarrier.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/auxv.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
@@ -20,12 +18,6 @@
 #include <unistd.h>
 
 extern char **environ;
-
-static void show(const char *what, long r)
-{
-	printf("%s: %ld%s%s\n", what, r, r < 0 ? " " : "",
-	    r < 0 ? strerror(errno) : "");
-}
 
 static void startup(int argc, char **argv)
 {

@@ -2,14 +2,12 @@
  * Mappings: what mmap and its like answer, and what the memory then holds.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "../show.h"
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -41,12 +39,6 @@ static int touch(volatile char *p, int write)
 	else
 		(void)*p;
 	return 0;
-}
-
-static void show(const char *what, long r)
-{
-	printf("%s: %ld%s%s\n", what, r, r < 0 ? " " : "",
-	    r < 0 ? strerror(errno) : "");
 }
 
 static void show_map(const char *what, void *p)

@@ -3,14 +3,12 @@
  * and calls that a signal interrupts.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "../show.h"
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -23,12 +21,6 @@ static sigjmp_buf back;
 static volatile uintptr_t fault_addr;
 static char *alt_low, *alt_high;
 static volatile int on_alt;
-
-static void show(const char *what, long r)
-{
-	printf("%s: %ld%s%s\n", what, r, r < 0 ? " " : "",
-	    r < 0 ? strerror(errno) : "");
-}
 
 static void set_handler(
     int sig, void (*fn)(int, siginfo_t *, void *), int flags)

@@ -3,15 +3,13 @@
  * that outlives its first thread.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "../show.h"
 #include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -22,12 +20,6 @@ static __thread long tls = 5;
 static long sum;
 static pthread_key_t key;
 static int destroyed;
-
-static void show(const char *what, long r)
-{
-	printf("%s: %ld%s%s\n", what, r, r < 0 ? " " : "",
-	    r < 0 ? strerror(errno) : "");
-}
 
 static void *small(void *arg)
 {

@@ -3,13 +3,11 @@
  * how fast the machine is gets printed.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include "../show.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -18,12 +16,6 @@
 #include <unistd.h>
 
 static volatile sig_atomic_t count, code, value, overruns;
-
-static void show(const char *what, long r)
-{
-	printf("%s: %ld%s%s\n", what, r, r < 0 ? " " : "",
-	    r < 0 ? strerror(errno) : "");
-}
 
 static int64_t now(clockid_t c)
 {
