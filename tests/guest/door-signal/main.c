@@ -5,6 +5,7 @@
  * a call is hit often, and an interrupt of another arrives at once.
  */
 #define _GNU_SOURCE
+#include "../calls.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -24,35 +25,18 @@ static void handler(int sig)
 
 static void far_getppid(void)
 {
-	static volatile long number = SYS_getppid;
-	long r;
-
-	__asm__ volatile("syscall"
-			 : "=a"(r)
-			 : "0"(number)
-			 : "rcx", "r11", "memory");
+	FAR_CALL("syscall", SYS_getppid);
 }
 
 static void near_getppid(void)
 {
-	long r;
-
-	__asm__ volatile("movl %1, %%eax; syscall"
-			 : "=a"(r)
-			 : "i"(SYS_getppid)
-			 : "rcx", "r11", "memory");
+	NEAR_CALL(SYS_getppid);
 }
 
 /* With flags that the kernel's own code must not see. */
 static void backward_getppid(void)
 {
-	static volatile long number = SYS_getppid;
-	long r;
-
-	__asm__ volatile("std; syscall; cld"
-			 : "=a"(r)
-			 : "0"(number)
-			 : "rcx", "r11", "memory");
+	FAR_CALL("std; syscall; cld", SYS_getppid);
 }
 
 static void libc_getppid(void)

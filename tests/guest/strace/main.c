@@ -1,5 +1,6 @@
 /* Calls by each way in, which --strace shows: see test.sh. */
 #define _GNU_SOURCE
+#include "../calls.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -8,12 +9,7 @@
 
 static void near_sync(void)
 {
-	long r;
-
-	__asm__ volatile("movl %1, %%eax; syscall"
-			 : "=a"(r)
-			 : "i"(SYS_sched_yield)
-			 : "rcx", "r11", "memory");
+	NEAR_CALL(SYS_sched_yield);
 }
 
 int main(void)

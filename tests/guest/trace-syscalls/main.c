@@ -1,6 +1,7 @@
 /* The trace points of system calls, switched while calls are made by each way
  * into the kernel; Linux needs root for that: see expect. */
 #define _GNU_SOURCE
+#include "../calls.h"
 #include <err.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,23 +34,12 @@ static int count(const char *what)
 
 static void near_getppid(void)
 {
-	long r;
-
-	__asm__ volatile("movl %1, %%eax; syscall"
-			 : "=a"(r)
-			 : "i"(SYS_getppid)
-			 : "rcx", "r11", "memory");
+	NEAR_CALL(SYS_getppid);
 }
 
 static void far_getpgrp(void)
 {
-	static volatile long number = SYS_getpgrp;
-	long r;
-
-	__asm__ volatile("syscall"
-			 : "=a"(r)
-			 : "0"(number)
-			 : "rcx", "r11", "memory");
+	FAR_CALL("syscall", SYS_getpgrp);
 }
 
 static void calls(void)
