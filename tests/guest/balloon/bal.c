@@ -4,34 +4,14 @@
  *   eat     once 60 MiB have gone, eats more than is left without them
  *   touch   touches and frees 80 MiB, says so, and waits for the end
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
+#include "../map.h"
+#include "../proc.h"
 #include <unistd.h>
-
-#define MIB (1ul << 20)
-
-static long total(void)
-{
-	FILE *f = fopen("/proc/meminfo", "r");
-	char line[128];
-	long kb = 0;
-
-	while (f && !kb && fgets(line, sizeof(line), f))
-		sscanf(line, "MemTotal: %ld", &kb);
-	if (f)
-		fclose(f);
-	return kb;
-}
 
 static char *touch(size_t bytes)
 {
-	char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *p = map(bytes);
 
-	if (p == MAP_FAILED)
-		perror("mmap"), exit(1);
 	for (size_t i = 0; i < bytes; i += 4096)
 		p[i] = (char)(i >> 12) | 1;
 	return p;
@@ -46,7 +26,7 @@ static int watch(long first)
 			printf("total %ld\n", now);
 		last = now;
 		usleep(20000);
-		now = total();
+		now = meminfo("MemTotal");
 	}
 	printf("total %ld\n", now);
 	return 0;
@@ -56,21 +36,22 @@ static int eat(long first)
 {
 	char *p;
 
-	while (total() > first - 60 * 1024)
+	while (meminfo("MemTotal") > first - 60 * 1024)
 		usleep(20000);
 	p = touch(80 * MIB);
 	for (size_t i = 0; i < 80 * MIB; i += 4096)
 		if (p[i] != (char)((char)(i >> 12) | 1))
 			return printf("wrong contents\n"), 1;
-	printf("ate 80 MiB; %s\n",
-	    total() > first - 60 * 1024 ? "the balloon gave way" : "as before");
+	printf("ate 80 MiB; %s\n", meminfo("MemTotal") > first - 60 * 1024
+				       ? "the balloon gave way"
+				       : "as before");
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	const char *how = argc > 1 ? argv[1] : "";
-	long first = total();
+	long first = meminfo("MemTotal");
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!strcmp(how, "touch")) {

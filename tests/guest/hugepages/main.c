@@ -3,9 +3,7 @@
  * covers them, cut where a program cuts them, counted, and switched off.
  */
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "../proc.h"
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -13,33 +11,6 @@
 #define LARGE (2ul << 20)
 
 static const char enabled[] = "/sys/kernel/mm/transparent_hugepage/enabled";
-
-static long meminfo_huge(void)
-{
-	char line[200];
-	long kb = -1;
-	FILE *f = fopen("/proc/meminfo", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "AnonHugePages: %ld", &kb);
-	if (f)
-		fclose(f);
-	return kb;
-}
-
-static long smaps_huge(void)
-{
-	char line[200];
-	long sum = 0, kb;
-	FILE *f = fopen("/proc/self/smaps", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "AnonHugePages: %ld", &kb) == 1)
-			sum += kb;
-	if (f)
-		fclose(f);
-	return sum;
-}
 
 static void set(const char *mode)
 {
@@ -80,7 +51,9 @@ static unsigned wrong(const unsigned char *p, size_t from, size_t to)
 
 static void show(const char *what)
 {
-	printf("%s: %ld kB, %ld kB\n", what, smaps_huge(), meminfo_huge());
+	printf("%s: %ld kB, %ld kB\n", what,
+	    proc_number("/proc/self/smaps", "AnonHugePages"),
+	    meminfo("AnonHugePages"));
 }
 
 int main(void)

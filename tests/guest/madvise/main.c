@@ -1,6 +1,7 @@
 /* madvise, mlock, mincore, msync and mremap: answers and effects. */
 
 #define _GNU_SOURCE
+#include "../proc.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -94,19 +95,6 @@ static void test_mincore(void)
 	munmap(p, 8 * PAGE);
 }
 
-static long locked_kb(void)
-{
-	char line[200];
-	long kb = -1;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "VmLck: %ld", &kb);
-	if (f)
-		fclose(f);
-	return kb;
-}
-
 static void test_mlock(void)
 {
 	char *p = map(8, RW, MAP_PRIVATE),
@@ -115,13 +103,13 @@ static void test_mlock(void)
 	madvise(p, 8 * PAGE, MADV_NOHUGEPAGE);
 	say("mlock", mlock(p + 100, PAGE));
 	vector("locked", p, 4);
-	printf("%ld kB\n", locked_kb());
+	printf("%ld kB\n", self_status("VmLck"));
 	say("mlock2", syscall(SYS_mlock2, p + 4 * PAGE, 2 * PAGE, 1));
 	vector("on fault", p, 8);
 	say("mlock2, wrong flag", syscall(SYS_mlock2, p, PAGE, 8));
-	printf("%ld kB\n", locked_kb());
+	printf("%ld kB\n", self_status("VmLck"));
 	say("munlock", munlock(p, 8 * PAGE));
-	printf("%ld kB\n", locked_kb());
+	printf("%ld kB\n", self_status("VmLck"));
 	say("no access", mlock(none, PAGE));
 	munlock(none, PAGE);
 	munmap(none, 2 * PAGE);
@@ -139,15 +127,15 @@ static void test_mlockall(void)
 	vector("current", p, 4);
 	q = map(4, RW, MAP_PRIVATE);
 	vector("future", q, 4);
-	printf("some locked: %d\n", locked_kb() > 32);
+	printf("some locked: %d\n", self_status("VmLck") > 32);
 	say("munlockall", munlockall());
-	printf("%ld kB\n", locked_kb());
+	printf("%ld kB\n", self_status("VmLck"));
 	munmap(q, 4 * PAGE);
 	say("mlockall", mlockall(MCL_FUTURE | 4));
 	q = map(4, RW, MAP_PRIVATE);
 	madvise(q, 4 * PAGE, MADV_NOHUGEPAGE);
 	vector("future, on fault", q, 4);
-	printf("%ld kB\n", locked_kb());
+	printf("%ld kB\n", self_status("VmLck"));
 	munlockall();
 	munmap(p, 4 * PAGE);
 	munmap(q, 4 * PAGE);

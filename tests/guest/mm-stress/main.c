@@ -7,6 +7,7 @@
  */
 
 #define _GNU_SOURCE
+#include "../proc.h"
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -175,26 +176,10 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static long field(const char *file, const char *name)
-{
-	char line[200];
-	long v = 0;
-	FILE *f = fopen(file, "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)))
-			v += atol(line + strlen(name));
-	if (f)
-		fclose(f);
-	return v;
-}
-
 /* kB that the kernel has not kept for itself. */
 static long ours(void)
 {
-	return field("/proc/meminfo", "MemFree:") +
-	       field("/proc/meminfo", "Cached:") +
-	       field("/proc/self/status", "VmRSS:");
+	return meminfo("MemFree") + meminfo("Cached") + self_status("VmRSS");
 }
 
 static void round_of_threads(void)

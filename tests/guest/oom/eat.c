@@ -8,42 +8,13 @@
  *   bursts    1 MiB every 10 ms, all given back when half is eaten
  *   sum       does /proc/meminfo add up, before, with, and after 32 MiB?
  */
+#include "../map.h"
+#include "../proc.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
-
-#define MIB (1ul << 20)
-
-static long field(const char *name)
-{
-	static char text[8192];
-	int fd = open("/proc/meminfo", O_RDONLY);
-	ssize_t n = read(fd, text, sizeof(text) - 1);
-	char line[64], *at;
-
-	close(fd);
-	text[n > 0 ? n : 0] = 0;
-	snprintf(line, sizeof(line), "\n%s:", name);
-	at = strncmp(text, line + 1, strlen(line) - 1) ? strstr(text, line)
-						       : text - 1;
-	return at ? strtol(at + strlen(line), NULL, 10) : -1;
-}
-
-static void *map(size_t len)
-{
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		perror("mmap"), exit(1);
-	return p;
-}
 
 static int eat_touch(void)
 {
@@ -114,7 +85,7 @@ static int eat_file(void)
 {
 	static char buf[65536];
 	int fd = open("/tmp/big", O_RDWR | O_CREAT, 0600);
-	long before = field("MemFree");
+	long before = meminfo("MemFree");
 	ssize_t n;
 
 	while ((n = write(fd, buf, sizeof(buf))) == sizeof(buf))
@@ -124,7 +95,7 @@ static int eat_file(void)
 	printf("the file is refused\n");
 	close(fd);
 	unlink("/tmp/big");
-	printf("%s\n", labs(field("MemFree") - before) < 1024
+	printf("%s\n", labs(meminfo("MemFree") - before) < 1024
 			   ? "all is back"
 			   : "not all is back");
 	return 0;
@@ -132,7 +103,7 @@ static int eat_file(void)
 
 static int eat_bursts(void)
 {
-	size_t half = (size_t)field("MemFree") * 1024 / 2, at = 0;
+	size_t half = (size_t)meminfo("MemFree") * 1024 / 2, at = 0;
 	struct timespec ts = { 0, 10000000 };
 
 	for (int round = 0; round < 3; round++) {
@@ -156,7 +127,7 @@ static long holders(void)
 	long sum = 0;
 
 	for (unsigned i = 0; i < sizeof(name) / sizeof(*name); i++) {
-		long n = field(name[i]);
+		long n = meminfo(name[i]);
 
 		if (n < 0)
 			printf("no %s\n", name[i]);
@@ -167,7 +138,7 @@ static long holders(void)
 
 static void show_sum(const char *when)
 {
-	long off = holders() - field("MemTotal");
+	long off = holders() - meminfo("MemTotal");
 
 	/* Each read of the file is an instant of its own. */
 	if (labs(off) > 128)
@@ -178,23 +149,24 @@ static void show_sum(const char *when)
 
 static int eat_sum(void)
 {
-	long rest = field("KernelPages"), anon = field("AnonPages");
+	long rest = meminfo("KernelPages"), anon = meminfo("AnonPages");
 	char *p = map(32 * MIB);
 
 	show_sum("before");
 	memset(p, 1, 32 * MIB);
 	show_sum("with 32 MiB");
-	if (labs(field("AnonPages") - anon - 32768) > 64)
-		printf("AnonPages grew by %ld kB\n", field("AnonPages") - anon);
+	if (labs(meminfo("AnonPages") - anon - 32768) > 64)
+		printf(
+		    "AnonPages grew by %ld kB\n", meminfo("AnonPages") - anon);
 	/* What has no name of its own is little, and is not where it went. */
-	if (labs(field("KernelPages") - rest) > 256 || rest > 4096)
+	if (labs(meminfo("KernelPages") - rest) > 256 || rest > 4096)
 		printf("KernelPages: %ld, then %ld kB\n", rest,
-		    field("KernelPages"));
+		    meminfo("KernelPages"));
 	munmap(p, 32 * MIB);
 	show_sum("after");
-	if (labs(field("AnonPages") - anon) > 64)
+	if (labs(meminfo("AnonPages") - anon) > 64)
 		printf(
-		    "AnonPages are %ld kB more\n", field("AnonPages") - anon);
+		    "AnonPages are %ld kB more\n", meminfo("AnonPages") - anon);
 	return 0;
 }
 

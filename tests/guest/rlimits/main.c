@@ -1,6 +1,7 @@
 /* RLIMIT_AS, RLIMIT_DATA and RLIMIT_STACK: what they refuse, and what not. */
 
 #define _GNU_SOURCE
+#include "../proc.h"
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -32,26 +33,12 @@ static void say(const char *what, int failed)
 	printf("%s: %s\n", what, failed ? strerror(errno) : "0");
 }
 
-static size_t used(const char *name)
-{
-	char line[200];
-	size_t kb = 0;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)))
-			sscanf(line + strlen(name), "%zu", &kb);
-	if (f)
-		fclose(f);
-	return kb * 1024;
-}
-
 static void test_as(void)
 {
 	char *p = map(NULL, 16 * MIB, PROT_NONE, MAP_NORESERVE);
 	void *b = sbrk(0);
 
-	limit(RLIMIT_AS, used("VmSize:") + 4 * MIB);
+	limit(RLIMIT_AS, self_status("VmSize") * 1024 + 4 * MIB);
 	say("as: within", map(NULL, 2 * MIB, RW, 0) == MAP_FAILED);
 	say("as: too much", map(NULL, 4 * MIB, RW, 0) == MAP_FAILED);
 	say("as: no access", map(NULL, 4 * MIB, PROT_NONE, 0) == MAP_FAILED);
@@ -71,7 +58,7 @@ static void test_data(void)
 	char *none = map(NULL, 16 * MIB, PROT_NONE, 0), *p;
 
 	limit(RLIMIT_DATA, 2 * MIB);
-	limit(RLIMIT_DATA, used("VmData:") + 4 * MIB);
+	limit(RLIMIT_DATA, self_status("VmData") * 1024 + 4 * MIB);
 	say("data: within", (p = map(NULL, 2 * MIB, RW, 0)) == MAP_FAILED);
 	say("data: too much", map(NULL, 8 * MIB, RW, 0) == MAP_FAILED);
 	say("data: read only", map(NULL, 8 * MIB, PROT_READ, 0) == MAP_FAILED);

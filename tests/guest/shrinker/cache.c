@@ -8,30 +8,20 @@
  *   close    goes away in the middle of a request
  *   usage    what the device answers to wrong use
  */
+#include "../map.h"
+#include "../proc.h"
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include "../../../include/osv/shrinker.h"
 
-#define MIB   (1ul << 20)
 #define CACHE (48 * MIB)
 
 static char *cache;
 static size_t left = CACHE;
 static unsigned nsoft, nhard;
-
-static void *map(size_t len)
-{
-	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p == MAP_FAILED)
-		perror("mmap"), exit(1);
-	return p;
-}
 
 static void say_first(int hard)
 {
@@ -106,19 +96,6 @@ static void eat(size_t bytes, long pause_ms)
 	}
 }
 
-static long free_mib(void)
-{
-	char text[128];
-	FILE *f = fopen("/proc/meminfo", "r");
-	long kb = -1;
-
-	while (f && fgets(text, sizeof(text), f))
-		sscanf(text, "MemFree: %ld", &kb);
-	if (f)
-		fclose(f);
-	return kb / 1024;
-}
-
 static void *close_it(void *arg)
 {
 	int fd = *(int *)arg;
@@ -180,7 +157,7 @@ int main(int argc, char **argv)
 		return usage(), 0;
 	if (!strcmp(how, "soft")) {
 		start(shrink);
-		eat((free_mib() + 16) * MIB, 10);
+		eat((meminfo("MemFree") / 1024 + 16) * MIB, 10);
 		printf("ate 16 MiB more than there were; hard requests: %u\n",
 		    nhard);
 		return 0;

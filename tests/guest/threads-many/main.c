@@ -5,6 +5,7 @@
  * usage: main AT-ONCE IN-A-ROW
  */
 #define _GNU_SOURCE
+#include "../proc.h"
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -45,20 +46,6 @@ static void *member(void *arg)
 	return arg;
 }
 
-static long threads_in_status(void)
-{
-	FILE *f = fopen("/proc/self/status", "r");
-	char line[256];
-	long n = -1;
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Threads: %ld", &n) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return n;
-}
-
 static void at_once(pthread_t *t, long n)
 {
 	long results = 0;
@@ -78,7 +65,7 @@ static void at_once(pthread_t *t, long n)
 	while (arrived < n)
 		pthread_cond_wait(&came, &lock);
 	pthread_mutex_unlock(&lock);
-	printf("%ld threads, sum %ld\n", threads_in_status(), sum);
+	printf("%ld threads, sum %ld\n", self_status("Threads"), sum);
 	for (long i = 0; i < n; i += 7)
 		if (pthread_kill(t[i], SIGUSR1))
 			printf("thread %ld cannot be found\n", i);

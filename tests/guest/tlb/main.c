@@ -5,14 +5,12 @@
  * has its own processor where there are two.
  */
 #define _GNU_SOURCE
+#include "../proc.h"
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -189,32 +187,19 @@ static void test_idle(void)
 	printf("while idle: ok\n");
 }
 
-static long page_tables(void)
-{
-	char line[128];
-	long kb = -1;
-	FILE *f = fopen("/proc/meminfo", "r");
-
-	while (f && fgets(line, sizeof(line), f))
-		sscanf(line, "PageTables: %ld", &kb);
-	if (f)
-		fclose(f);
-	return kb;
-}
-
 /* Mappings that wander leave no tables behind. */
 static void test_tables(void)
 {
 	long before, after;
 
 	map(NULL, PAGE, 1);
-	before = page_tables();
+	before = meminfo("PageTables");
 	for (uintptr_t i = 0; i < 512; i++) {
 		char *p = map((void *)(0x100000000000 + (i << 30)), PAGE, 1);
 
 		munmap(p, PAGE);
 	}
-	after = page_tables();
+	after = meminfo("PageTables");
 	if (before <= 0 || after > before + 64)
 		printf("%ld kB of page tables, then %ld\n", before, after);
 	else
