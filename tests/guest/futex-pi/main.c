@@ -3,21 +3,12 @@
  * that without inheritance the one in the middle would run for ever.
  */
 #define _GNU_SOURCE
+#include "../futex.h"
 #include "../show.h"
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
-
-static long futex(uint32_t *w, int op, uint32_t val, const void *t,
-    uint32_t *w2, uint32_t val3)
-{
-	return syscall(SYS_futex, w, op, val, t, w2, val3);
-}
 
 static void must(int err, const char *what)
 {

@@ -2,24 +2,15 @@
  * Futexes: the calls themselves, and what C libraries build from them.
  */
 #define _GNU_SOURCE
+#include "../futex.h"
 #include "../show.h"
-#include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 static uint32_t word, word2;
-
-static long futex(uint32_t *w, int op, uint32_t val, const void *t,
-    uint32_t *w2, uint32_t val3)
-{
-	return syscall(SYS_futex, w, op, val, t, w2, val3);
-}
 
 static void errors(void)
 {
