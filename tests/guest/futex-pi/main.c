@@ -3,12 +3,12 @@
  * that without inheritance the one in the middle would run for ever.
  */
 #define _GNU_SOURCE
+#include "../clock.h"
 #include "../futex.h"
 #include "../show.h"
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
 static void must(int err, const char *what)
 {
@@ -262,12 +262,7 @@ static void timeout(void)
 	pthread_create(&t, NULL, sleeps_with_lock, &m);
 	while (waits != 3)
 		usleep(1000);
-	clock_gettime(CLOCK_REALTIME, &ts);
-	ts.tv_nsec += 5000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_nsec -= 1000000000;
-		ts.tv_sec++;
-	}
+	ts = in_ms(CLOCK_REALTIME, 5);
 	printf("timedlock %s\n", strerror(pthread_mutex_timedlock(&m, &ts)));
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	printf("clocklock, past: %s\n",

@@ -2,13 +2,13 @@
  * Futexes: the calls themselves, and what C libraries build from them.
  */
 #define _GNU_SOURCE
+#include "../clock.h"
 #include "../futex.h"
 #include "../show.h"
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
 static uint32_t word, word2;
 
@@ -141,12 +141,7 @@ static void timeouts(void)
 	sem_t sem;
 	int r;
 
-	clock_gettime(CLOCK_REALTIME, &ts);
-	ts.tv_nsec += 20000000;
-	if (ts.tv_nsec >= 1000000000) {
-		ts.tv_nsec -= 1000000000;
-		ts.tv_sec++;
-	}
+	ts = in_ms(CLOCK_REALTIME, 20);
 	pthread_mutex_lock(&lock);
 	r = pthread_cond_timedwait(&cond, &lock, &ts);
 	pthread_mutex_unlock(&lock);

@@ -3,6 +3,7 @@
  * wrote it must find again, and nothing else may break.
  */
 #define _GNU_SOURCE
+#include "../clock.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define STEPS 120
@@ -169,12 +169,7 @@ static void *wait_turns(void *arg)
 
 	pthread_mutex_lock(&lock);
 	for (int i = 0; i < STEPS / 3; i++) {
-		clock_gettime(CLOCK_REALTIME, &ts);
-		ts.tv_nsec += 2000000;
-		if (ts.tv_nsec >= 1000000000) {
-			ts.tv_nsec -= 1000000000;
-			ts.tv_sec++;
-		}
+		ts = in_ms(CLOCK_REALTIME, 2);
 		pthread_cond_timedwait(&cond, &lock, &ts);
 		turns++;
 	}

@@ -1,5 +1,6 @@
 /* poll, select and their kin. */
 #define _GNU_SOURCE
+#include "../clock.h"
 #include "../show.h"
 #include <fcntl.h>
 #include <poll.h>
@@ -9,21 +10,11 @@
 #include <sys/eventfd.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 static void on_signal(int sig)
 {
 	printf("signal\n");
-}
-
-static long ms_since(const struct timespec *a)
-{
-	struct timespec b;
-
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	return (b.tv_sec - a->tv_sec) * 1000 +
-	       (b.tv_nsec - a->tv_nsec) / 1000000;
 }
 
 static void polls(void)

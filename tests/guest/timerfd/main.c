@@ -1,21 +1,12 @@
 /* timerfd: both clocks, relative and absolute, intervals. */
 #define _GNU_SOURCE
+#include "../clock.h"
 #include "../show.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/timerfd.h>
-#include <time.h>
 #include <unistd.h>
-
-static long ms_since(const struct timespec *a)
-{
-	struct timespec b;
-
-	clock_gettime(CLOCK_MONOTONIC, &b);
-	return (b.tv_sec - a->tv_sec) * 1000 +
-	       (b.tv_nsec - a->tv_nsec) / 1000000;
-}
 
 static void set(int fd, int flags, long value_ns, long interval_ns)
 {
@@ -63,12 +54,7 @@ static void absolute(int clock)
 	uint64_t n = 0;
 	int t = timerfd_create(clock, 0);
 
-	clock_gettime(clock, &it.it_value);
-	it.it_value.tv_nsec += 20000000;
-	if (it.it_value.tv_nsec >= 1000000000) {
-		it.it_value.tv_nsec -= 1000000000;
-		it.it_value.tv_sec++;
-	}
+	it.it_value = in_ms(clock, 20);
 	SHOW(timerfd_settime(t, TFD_TIMER_ABSTIME, &it, NULL));
 	SHOW(read(t, &n, 8));
 	SHOW(n);
