@@ -12,6 +12,63 @@
 #define MOST_MAPS    3000
 #define MOST_THREADS 300
 
+/* Descriptors of (kind): one, or the two ends of something; -1: none. */
+#define RACE_KINDS 8
+#define KINDS      13
+
+static void open_kind(int kind, volatile int fd[2])
+{
+	int p[2] = { -1, -1 };
+
+	switch (kind) {
+	case 0:
+		pipe(p);
+		break;
+	case 1:
+		socketpair(AF_UNIX, SOCK_STREAM, 0, p);
+		break;
+	case 2:
+		socketpair(AF_UNIX, SOCK_DGRAM, 0, p);
+		break;
+	case 3:
+		p[0] = socket(AF_INET, SOCK_STREAM, 0);
+		listen(p[0], 3);
+		break;
+	case 4:
+		p[0] = socket(AF_INET, SOCK_DGRAM, 0);
+		break;
+	case 5:
+		p[0] = eventfd(0, 0);
+		break;
+	case 6:
+		p[0] = timerfd_create(CLOCK_MONOTONIC, 0);
+		break;
+	case 7:
+		p[0] = socket(AF_UNIX, SOCK_STREAM, 0);
+		bind(p[0], &(struct sockaddr){ AF_UNIX }, 2);
+		listen(p[0], 3);
+		break;
+	/* races() has none of these */
+	case 8:
+		p[0] = socket(AF_INET, SOCK_STREAM, 0);
+		break;
+	case 9:
+		p[0] = socket(AF_INET6, SOCK_DGRAM, 0);
+		break;
+	case 10:
+		p[0] = epoll_create1(0);
+		break;
+	case 11:
+		p[0] = memfd_create("x", 0);
+		break;
+	case 12:
+		p[0] = open("/proc/self/maps", O_RDONLY);
+		break;
+	}
+	fd[0] = p[0];
+	fd[1] = p[1];
+}
+
 static volatile int race_fd[2], race_turn;
 static char *race_mem;
 
@@ -51,42 +108,6 @@ static void *race_reader(void *arg)
 	return NULL;
 }
 
-static void race_open(int kind)
-{
-	int p[2] = { -1, -1 };
-
-	switch (kind) {
-	case 0:
-		pipe(p);
-		break;
-	case 1:
-		socketpair(AF_UNIX, SOCK_STREAM, 0, p);
-		break;
-	case 2:
-		socketpair(AF_UNIX, SOCK_DGRAM, 0, p);
-		break;
-	case 3:
-		p[0] = socket(AF_INET, SOCK_STREAM, 0);
-		listen(p[0], 3);
-		break;
-	case 4:
-		p[0] = socket(AF_INET, SOCK_DGRAM, 0);
-		break;
-	case 5:
-		p[0] = eventfd(0, 0);
-		break;
-	case 6:
-		p[0] = timerfd_create(CLOCK_MONOTONIC, 0);
-		break;
-	case 7:
-		p[0] = socket(AF_UNIX, SOCK_STREAM, 0);
-		bind(p[0], &(struct sockaddr){ AF_UNIX }, 2);
-		listen(p[0], 3);
-	}
-	race_fd[0] = p[0];
-	race_fd[1] = p[1];
-}
-
 static void races(void)
 {
 	volatile int tid[3] = {};
@@ -95,7 +116,7 @@ static void races(void)
 
 	race_mem = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	race_open(0);
+	open_kind(0, race_fd);
 	race_turn = 0;
 	for (k = 0; k < 3; k++) {
 		pthread_create(&t, NULL, race_reader, (void *)&tid[k]);
@@ -111,7 +132,7 @@ static void races(void)
 		mmap(race_mem, 4 * PAGE, i & 2 ? PROT_READ : PROT_WRITE,
 		    MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		close(race_fd[1]);
-		race_open(i % 8);
+		open_kind(i % RACE_KINDS, race_fd);
 		for (k = 0; k < 3; k++)
 			sys(SYS_tgkill, getpid(), tid[k], SIGUSR1, 0, 0, 0);
 	}
@@ -355,38 +376,9 @@ static void many_fds(void)
 {
 	int kind, n, f[MOST_FDS], p[2];
 
-	for (kind = 0; kind < 9; kind++) {
+	for (kind = 0; kind < KINDS; kind++) {
 		for (n = 0; n + 2 <= MOST_FDS;) {
-			p[0] = p[1] = -1;
-			switch (kind) {
-			case 0:
-				pipe(p);
-				break;
-			case 1:
-				socketpair(AF_UNIX, SOCK_STREAM, 0, p);
-				break;
-			case 2:
-				p[0] = socket(AF_INET, SOCK_STREAM, 0);
-				break;
-			case 3:
-				p[0] = socket(AF_INET6, SOCK_DGRAM, 0);
-				break;
-			case 4:
-				p[0] = eventfd(0, 0);
-				break;
-			case 5:
-				p[0] = epoll_create1(0);
-				break;
-			case 6:
-				p[0] = timerfd_create(CLOCK_MONOTONIC, 0);
-				break;
-			case 7:
-				p[0] = memfd_create("x", 0);
-				break;
-			case 8:
-				p[0] = open("/proc/self/maps", O_RDONLY);
-				break;
-			}
+			open_kind(kind, p);
 			if (p[0] < 0)
 				break;
 			f[n++] = p[0];
