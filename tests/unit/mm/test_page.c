@@ -68,24 +68,38 @@ static uint64_t free_bytes(void)
 	return st.free;
 }
 
+/* Likewise, with nothing but (bytes) from 0 on: how many of them are free. */
+static uint64_t boot_ram(uint64_t bytes)
+{
+	fixture_create(bytes);
+	fixture_ram(0, bytes);
+	boot();
+	return free_bytes();
+}
+
 static void *take(unsigned order)
 {
 	return page_alloc(order, PAGE_ATOMIC);
 }
 
-/* All pages, chained through their first words. */
-static uint64_t take_all(void **chain)
+/* All that (flags) can have, chained through their first words. */
+static uint64_t take_more(void **chain, unsigned flags)
 {
 	uint64_t n = 0;
 	void *p;
 
-	*chain = NULL;
-	while ((p = take(0)) != NULL) {
+	while ((p = page_alloc(0, flags)) != NULL) {
 		*(void **)p = *chain;
 		*chain = p;
 		n++;
 	}
 	return n;
+}
+
+static uint64_t take_all(void **chain)
+{
+	*chain = NULL;
+	return take_more(chain, PAGE_ATOMIC);
 }
 
 static void give_all(void *chain)
@@ -103,16 +117,12 @@ static void test_start_does_not_grow(void **state)
 	uint64_t small, large;
 
 	(void)state;
-	fixture_create(64 * MIB);
-	fixture_ram(0, 64 * MIB);
-	boot();
+	boot_ram(64 * MIB);
 	assert_non_null(take(0));
 	small = fixture_touched();
 	fixture_destroy();
 
-	fixture_create(16384 * MIB);
-	fixture_ram(0, 16384 * MIB);
-	boot();
+	boot_ram(16384 * MIB);
 	assert_non_null(take(0));
 	large = fixture_touched();
 	assert_true(large <= small + 4 * PAGE_SIZE);
@@ -156,9 +166,7 @@ static void test_merges(void **state)
 	unsigned n = 0, m = 0;
 
 	(void)state;
-	fixture_create(32 * MIB);
-	fixture_ram(0, 32 * MIB);
-	boot();
+	boot_ram(32 * MIB);
 	while (n < 8 && (block[n] = take(PAGE_ORDER_MAX)) != NULL) {
 		assert_int_equal(
 		    va_to_pa(block[n]) % (PAGE_SIZE << PAGE_ORDER_MAX), 0);
@@ -185,10 +193,7 @@ static void test_random(void **state)
 	uint64_t before;
 
 	(void)state;
-	fixture_create(24 * MIB);
-	fixture_ram(0, 24 * MIB);
-	boot();
-	before = free_bytes();
+	before = boot_ram(24 * MIB);
 	srand(1);
 	for (unsigned i = 0; i < 20000; i++) {
 		unsigned k = (unsigned)rand() % NSLOT;
@@ -222,10 +227,7 @@ static void test_references(void **state)
 	void *p;
 
 	(void)state;
-	fixture_create(16 * MIB);
-	fixture_ram(0, 16 * MIB);
-	boot();
-	before = free_bytes();
+	before = boot_ram(16 * MIB);
 	p = page_alloc(0, PAGE_ZERO);
 	page_get(p);
 	assert_int_equal(page_refs(p), 2);
@@ -262,9 +264,7 @@ static void test_shrinker(void **state)
 	void *chain;
 
 	(void)state;
-	fixture_create(16 * MIB);
-	fixture_ram(0, 16 * MIB);
-	boot();
+	boot_ram(16 * MIB);
 	take_all(&chain);
 	assert_int_equal(shrink_calls, 0);
 	assert_null(page_alloc(0, 0));
@@ -278,28 +278,20 @@ static void test_shrinker(void **state)
 /* A reserve for those who cannot wait, half of it for who works at it. */
 static void test_reserve(void **state)
 {
-	void *chain = NULL, *p;
+	void *chain = NULL;
 	uint64_t n;
 
 	(void)state;
-	fixture_create(64 * MIB);
-	fixture_ram(0, 64 * MIB);
-	boot();
+	boot_ram(64 * MIB);
 	page_set_marks();
-	while ((p = page_alloc(0, PAGE_USER)) != NULL) {
-		*(void **)p = chain;
-		chain = p;
-	}
+	take_more(&chain, PAGE_USER);
 	assert_int_equal(pages_left(), mark_min);
 	assert_int_equal(shrink_calls, 1);
 	assert_true(soon_calls > 0);
 	assert_null(page_alloc(3, 0));
 	thread_self()->no_reclaim = true;
 	assert_null(page_alloc(0, PAGE_USER));
-	for (n = 0; (p = page_alloc(0, 0)) != NULL; n++) {
-		*(void **)p = chain;
-		chain = p;
-	}
+	n = take_more(&chain, 0);
 	thread_self()->no_reclaim = false;
 	assert_int_equal(n, mark_min / 2);
 	page_free(chain, 0);
@@ -309,10 +301,7 @@ static void test_reserve(void **state)
 	assert_null(page_alloc(0, PAGE_USER));
 	thread_self()->frees_memory = false;
 	assert_null(page_alloc(0, 0));
-	for (; (p = page_alloc(0, PAGE_ATOMIC)) != NULL; n++) {
-		*(void **)p = chain;
-		chain = p;
-	}
+	n += take_more(&chain, PAGE_ATOMIC);
 	assert_int_equal(n, mark_min);
 	give_all(chain);
 	assert_int_equal(page_shortfall(), 0);
@@ -326,9 +315,7 @@ static void test_report(void **state)
 	unsigned order;
 
 	(void)state;
-	fixture_create(64 * MIB);
-	fixture_ram(0, 64 * MIB);
-	boot();
+	boot_ram(64 * MIB);
 	take_all(&chain);
 	give_all(chain);
 	before = free_bytes();
@@ -358,10 +345,7 @@ static void test_trim(void **state)
 	void *p;
 
 	(void)state;
-	fixture_create(16 * MIB);
-	fixture_ram(0, 16 * MIB);
-	boot();
-	before = free_bytes();
+	before = boot_ram(16 * MIB);
 	p = take(4);
 	page_trim(p, 4, 9);
 	assert_int_equal(free_bytes(), before - 9 * PAGE_SIZE);
