@@ -88,6 +88,13 @@ static void add_interp(const char *path)
 	memcpy(img.interp, path, strlen(path) + 1);
 }
 
+static void expect_plan(struct elf_plan *p)
+{
+	const char *why;
+
+	assert_int_equal(plan(p, &why), 0);
+}
+
 static void expect_refusal(const char *reason)
 {
 	struct elf_plan p;
@@ -100,11 +107,10 @@ static void expect_refusal(const char *reason)
 static void test_static(void **state)
 {
 	struct elf_plan p;
-	const char *why;
 
 	(void)state;
 	make_good();
-	assert_int_equal(plan(&p, &why), 0);
+	expect_plan(&p);
 	assert_int_equal(p.nseg, 3);
 	assert_int_equal(p.lo, 0x400000);
 	assert_int_equal(p.hi, 0x409000);
@@ -123,7 +129,6 @@ static void test_static(void **state)
 static void test_pie(void **state)
 {
 	struct elf_plan p;
-	const char *why;
 
 	(void)state;
 	make_good();
@@ -133,7 +138,7 @@ static void test_pie(void **state)
 		img.ph[i].p_vaddr -= 0x400000;
 	img.ph[1].p_align = 0x200000;
 	add_interp("/lib64/ld-linux-x86-64.so.2");
-	assert_int_equal(plan(&p, &why), 0);
+	expect_plan(&p);
 	assert_true(p.pie);
 	assert_int_equal(p.lo, 0);
 	assert_int_equal(p.align, 0x200000);
@@ -143,27 +148,25 @@ static void test_pie(void **state)
 static void test_wx_segment_is_noted(void **state)
 {
 	struct elf_plan p;
-	const char *why;
 
 	(void)state;
 	make_good();
-	assert_int_equal(plan(&p, &why), 0);
+	expect_plan(&p);
 	assert_false(p.wx_segment);
 	img.ph[2].p_flags |= PF_X;
-	assert_int_equal(plan(&p, &why), 0);
+	expect_plan(&p);
 	assert_true(p.wx_segment);
 }
 
 static void test_exec_stack_is_noted(void **state)
 {
 	struct elf_plan p;
-	const char *why;
 
 	(void)state;
 	make_good();
 	img.ph[img.eh.e_phnum++] = (Elf64_Phdr){ .p_type = PT_GNU_STACK,
 		.p_flags = PF_R | PF_W | PF_X };
-	assert_int_equal(plan(&p, &why), 0);
+	expect_plan(&p);
 	assert_true(p.exec_stack);
 }
 
@@ -171,26 +174,24 @@ static void test_exec_stack_is_noted(void **state)
 static void test_phdr_not_loaded(void **state)
 {
 	struct elf_plan p;
-	const char *why;
 
 	(void)state;
 	make_good();
 	img.ph[0] = img.ph[1];
 	img.ph[1] = img.ph[2];
 	img.eh.e_phnum = 2;
-	assert_int_equal(plan(&p, &why), 0);
+	expect_plan(&p);
 	assert_int_equal(p.phdr_vaddr, 0);
 }
 
 static void test_empty_segment_is_skipped(void **state)
 {
 	struct elf_plan p;
-	const char *why;
 
 	(void)state;
 	make_good();
 	img.ph[0].p_memsz = img.ph[0].p_filesz = 0;
-	assert_int_equal(plan(&p, &why), 0);
+	expect_plan(&p);
 	assert_int_equal(p.nseg, 2);
 }
 
