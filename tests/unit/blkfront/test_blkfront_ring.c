@@ -223,16 +223,27 @@ static unsigned list_len(struct list *l)
 	return n;
 }
 
-/* Submit, serve, reap: the status. */
-static int io_run(struct io *io)
+/* How many requests have ended. */
+static unsigned reap(void)
 {
 	struct list done = LIST_INIT(done);
 
+	blkring_reap(&ring, &done);
+	return list_len(&done);
+}
+
+static void io_send(struct io *io)
+{
 	assert_int_equal(blkring_submit(&ring, &io->req), 0);
 	blkring_publish(&ring);
+}
+
+/* Submit, serve, reap: the status. */
+static int io_run(struct io *io)
+{
+	io_send(io);
 	assert_int_equal(be_serve(), 1);
-	blkring_reap(&ring, &done);
-	assert_int_equal(list_len(&done), 1);
+	assert_int_equal(reap(), 1);
 	return io->req.status;
 }
 
@@ -241,8 +252,7 @@ static struct io *io_in_flight(struct blkif_request *req)
 {
 	struct io *io = io_new(BLK_READ, 0, 1, 4096);
 
-	assert_int_equal(blkring_submit(&ring, &io->req), 0);
-	blkring_publish(&ring);
+	io_send(io);
 	assert_true(be_get(req));
 	return io;
 }
@@ -310,7 +320,6 @@ static void test_wraps(void **state)
 
 static void test_full(void **state)
 {
-	struct list done = LIST_INIT(done);
 	struct io *io[33];
 
 	(void)state;
@@ -325,8 +334,7 @@ static void test_full(void **state)
 	assert_true(ring.starved);
 	blkring_publish(&ring);
 	be_serve();
-	blkring_reap(&ring, &done);
-	assert_int_equal(list_len(&done), 32);
+	assert_int_equal(reap(), 32);
 	assert_int_equal(io_run(io[32]), 0);
 	for (unsigned i = 0; i < 33; i++) {
 		assert_int_equal(io[i]->req.status, 0);
@@ -338,7 +346,6 @@ static void test_full(void **state)
 
 static void test_out_of_pages(void **state)
 {
-	struct list done = LIST_INIT(done);
 	struct io *a = io_new(BLK_READ, 0, 64, 4096);
 	struct io *b = io_new(BLK_READ, 8, 64, 4096);
 
@@ -351,8 +358,7 @@ static void test_out_of_pages(void **state)
 	assert_int_equal(blkring_submit(&ring, &b->req), -EAGAIN);
 	blkring_publish(&ring);
 	be_serve();
-	blkring_reap(&ring, &done);
-	assert_int_equal(list_len(&done), 1);
+	assert_int_equal(reap(), 1);
 	assert_int_equal(io_run(b), 0);
 	io_free(a);
 	io_free(b);
@@ -387,7 +393,6 @@ static void test_bad_requests(void **state)
 
 static void test_flush_discard(void **state)
 {
-	struct list done = LIST_INIT(done);
 	struct blkif_request req;
 	struct blkif_request_discard dis;
 	struct io *flush = io_new(BLK_FLUSH, 0, 0, 0);
@@ -409,8 +414,7 @@ static void test_flush_discard(void **state)
 	assert_int_equal(dis.sector_number, 77);
 	assert_int_equal(dis.nr_sectors, 1234);
 	be_put(dis.id, dis.operation, BLKIF_RSP_OKAY);
-	blkring_reap(&ring, &done);
-	assert_int_equal(list_len(&done), 2);
+	assert_int_equal(reap(), 2);
 	assert_int_equal(flush->req.status, 0);
 	assert_int_equal(discard->req.status, 0);
 	io_free(flush);
@@ -422,7 +426,6 @@ static void test_flush_discard(void **state)
 static void test_not_supported(void **state)
 {
 	struct blkfeat feat = all_features;
-	struct list done = LIST_INIT(done);
 	struct blkif_request req;
 	struct io *io;
 
@@ -431,23 +434,20 @@ static void test_not_supported(void **state)
 	open_ring(1, &feat);
 	io = io_new(BLK_FLUSH, 0, 0, 0);
 	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(blkring_submit(&ring, &io->req), 0);
-		blkring_publish(&ring);
+		io_send(io);
 		assert_true(be_get(&req));
 		assert_int_equal(req.operation,
 		    i == 0 ? BLKIF_OP_FLUSH_DISKCACHE : BLKIF_OP_WRITE_BARRIER);
 		be_put(req.id, req.operation, BLKIF_RSP_EOPNOTSUPP);
-		blkring_reap(&ring, &done);
+		assert_int_equal(reap(), 1);
 		assert_int_equal(io->req.status, 0);
-		list_init(&done);
 	}
 	assert_int_equal(blkring_submit(&ring, &io->req), -EOPNOTSUPP);
 	io->req.op = BLK_DISCARD;
-	assert_int_equal(blkring_submit(&ring, &io->req), 0);
-	blkring_publish(&ring);
+	io_send(io);
 	assert_true(be_get(&req));
 	be_put(req.id, req.operation, BLKIF_RSP_EOPNOTSUPP);
-	blkring_reap(&ring, &done);
+	assert_int_equal(reap(), 1);
 	assert_int_equal(io->req.status, -EOPNOTSUPP);
 	assert_int_equal(blkring_submit(&ring, &io->req), -EOPNOTSUPP);
 	assert_null(ring.broken);
@@ -458,7 +458,6 @@ static void test_not_supported(void **state)
 /* A failed read leaves the caller's memory alone. */
 static void test_io_error(void **state)
 {
-	struct list done = LIST_INIT(done);
 	struct blkif_request req;
 	struct io *io;
 
@@ -467,7 +466,7 @@ static void test_io_error(void **state)
 	io = io_in_flight(&req);
 	be_do(&req);
 	be_put(req.id, req.operation, BLKIF_RSP_ERROR);
-	blkring_reap(&ring, &done);
+	assert_int_equal(reap(), 1);
 	assert_int_equal(io->req.status, -EIO);
 	assert_int_equal(io->buf[0], 0xee);
 	assert_null(ring.broken);
@@ -478,7 +477,6 @@ static void test_io_error(void **state)
 static void test_notify(void **state)
 {
 	struct xring_shared *sh;
-	struct list done = LIST_INIT(done);
 	struct blkif_request req;
 	struct io *io = io_new(BLK_READ, 0, 1, 512);
 
@@ -495,15 +493,14 @@ static void test_notify(void **state)
 	be_put(req.id, be_do(&req), BLKIF_RSP_OKAY);
 	/* The answer came before we armed: no event will come for it. */
 	assert_true(blkring_arm(&ring));
-	blkring_reap(&ring, &done);
+	assert_int_equal(reap(), 1);
 	assert_false(blkring_arm(&ring));
 	assert_int_equal(sh->rsp_event, be_rsp_prod + 1);
 	assert_int_equal(blkring_submit(&ring, &io->req), 0);
 	assert_false(blkring_publish(&ring));
 	assert_true(be_get(&req));
 	be_put(req.id, be_do(&req), BLKIF_RSP_OKAY);
-	list_init(&done);
-	blkring_reap(&ring, &done);
+	assert_int_equal(reap(), 1);
 	io_free(io);
 	close_ring();
 }
@@ -565,7 +562,6 @@ static void test_lies(void **state)
 {
 	(void)state;
 	for (enum lie lie = 0; lie < LIES; lie++) {
-		struct list done = LIST_INIT(done);
 		struct blkif_request req, req2;
 		struct io *a, *b;
 
@@ -574,18 +570,15 @@ static void test_lies(void **state)
 		b = io_in_flight(&req2);
 		tell(lie, &req);
 		assert_null(ring.broken);
-		blkring_reap(&ring, &done);
-		assert_non_null(ring.broken);
 		/* All has ended, once; the first may have ended well. */
-		assert_int_equal(list_len(&done), 2);
+		assert_int_equal(reap(), 2);
+		assert_non_null(ring.broken);
 		assert_int_equal(b->req.status, -EIO);
 		assert_int_equal(a->req.status, lie == LIE_TWICE ? 0 : -EIO);
 		/* And nothing more comes of it. */
-		list_init(&done);
 		assert_int_equal(blkring_submit(&ring, &a->req), -EIO);
 		be_put(req2.id, req2.operation, 0);
-		blkring_reap(&ring, &done);
-		assert_true(list_empty(&done));
+		assert_int_equal(reap(), 0);
 		assert_false(blkring_arm(&ring));
 		assert_false(blkring_publish(&ring));
 		io_free(a);
@@ -598,7 +591,6 @@ static void test_lies(void **state)
 static void test_lie_at_arm(void **state)
 {
 	struct xring_shared *sh;
-	struct list done = LIST_INIT(done);
 	struct blkif_request req;
 	struct io *io;
 
@@ -608,8 +600,7 @@ static void test_lie_at_arm(void **state)
 	io = io_in_flight(&req);
 	sh->rsp_prod = 1000;
 	assert_true(blkring_arm(&ring));
-	blkring_reap(&ring, &done);
-	assert_int_equal(list_len(&done), 1);
+	assert_int_equal(reap(), 1);
 	assert_int_equal(io->req.status, -EIO);
 	io_free(io);
 	close_ring();
@@ -618,7 +609,6 @@ static void test_lie_at_arm(void **state)
 /* More answers than requests, though each names one in flight. */
 static void test_answers_unasked(void **state)
 {
-	struct list done = LIST_INIT(done);
 	struct io *io = io_new(BLK_READ, 0, 1, 512);
 
 	(void)state;
@@ -627,9 +617,8 @@ static void test_answers_unasked(void **state)
 	assert_int_equal(blkring_submit(&ring, &io->req), 0);
 	be_put(ring.slot[0].req ? 0 : 1, BLKIF_OP_READ, 0);
 	be_put(0, BLKIF_OP_READ, 0);
-	blkring_reap(&ring, &done);
+	assert_int_equal(reap(), 1);
 	assert_non_null(ring.broken);
-	assert_int_equal(list_len(&done), 1);
 	io_free(io);
 	close_ring();
 }
@@ -646,11 +635,10 @@ static void test_close_in_flight(void **state)
 	blkring_break(&ring, "closed", &done);
 	assert_int_equal(list_len(&done), 1);
 	assert_int_equal(io->req.status, -EIO);
-	list_init(&done);
 	be_put(req.id, be_do(&req), BLKIF_RSP_OKAY); /* too late */
-	blkring_reap(&ring, &done);
+	assert_int_equal(reap(), 0);
 	blkring_break(&ring, "again", &done);
-	assert_true(list_empty(&done));
+	assert_int_equal(list_len(&done), 1);
 	assert_string_equal(ring.broken, "closed");
 	io_free(io);
 	close_ring();
