@@ -87,13 +87,19 @@ static void expect(uintptr_t at, size_t first, size_t n)
 		assert_int_equal(peek(at + i * PG), i % 251);
 }
 
+/* (n) large pages, each of them whole. */
+static void map_large(size_t n)
+{
+	map_at(BASE, n * LARGE, RW, 0, NULL, 0);
+	for (size_t i = 0; i < n; i++)
+		fill(BASE + i * LARGE);
+	assert_int_equal(huge_pages, n);
+}
+
 static void test_cuts(void **state)
 {
 	(void)state;
-	map_at(BASE, 2 * LARGE, RW, 0, NULL, 0);
-	fill(BASE);
-	fill(BASE + LARGE);
-	assert_int_equal(huge_pages, 2);
+	map_large(2);
 	assert_int_equal(vm_unmap(s, BASE + 100 * PG, PG), 0);
 	assert_int_equal(huge_pages, 1);
 	assert_int_equal(anon_pages, 2 * N - 1);
@@ -111,9 +117,7 @@ static void test_cuts(void **state)
 static void test_whole_ones_stay(void **state)
 {
 	(void)state;
-	map_at(BASE, 3 * LARGE, RW, 0, NULL, 0);
-	for (int i = 0; i < 3; i++)
-		fill(BASE + i * LARGE);
+	map_large(3);
 	assert_int_equal(vm_protect(s, BASE + LARGE, LARGE, VM_READ), 0);
 	assert_int_equal(poke(BASE + LARGE, 1), -EACCES);
 	assert_int_equal(huge_pages, 3);
@@ -133,8 +137,7 @@ static void test_remap_moves_all(void **state)
 	uintptr_t to = 4 * BASE + PG;
 
 	(void)state;
-	map_at(BASE, LARGE, RW, 0, NULL, 0);
-	fill(BASE);
+	map_large(1);
 	assert_int_equal(
 	    vm_remap(s, BASE, LARGE, LARGE, MREMAP_MAYMOVE | MREMAP_FIXED, to),
 	    to);
@@ -198,9 +201,7 @@ static void test_lazy_free(void **state)
 static void test_lazy_free_of_large(void **state)
 {
 	(void)state;
-	map_at(BASE, 3 * LARGE, RW, 0, NULL, 0);
-	for (int i = 0; i < 3; i++)
-		fill(BASE + i * LARGE);
+	map_large(3);
 	assert_int_equal(vm_advise(s, BASE + PG, 2 * LARGE, MADV_FREE), 0);
 	assert_int_equal(huge_pages, 1); /* the middle one */
 	assert_int_equal(shrink_lazily(8 * LARGE), 2 * LARGE);
