@@ -498,7 +498,7 @@ static const char *stuck(void)
 	return NULL;
 }
 
-const char *explore(unsigned long *states)
+const char *explore(void)
 {
 	static struct frame *stack;
 	static size_t room;
@@ -546,6 +546,7 @@ const char *explore(unsigned long *states)
 	while (depth)
 		free(stack[--depth].state);
 	free(seen);
-	*states = nseen;
+	printf("             %lu states: %s\n", nseen,
+	    w.failure ? w.failure : "fine");
 	return w.failure;
 }

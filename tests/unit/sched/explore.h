@@ -118,8 +118,8 @@ void x_weaken(const void *p, size_t n);
 void x_tear(const void *p);
 /* What is called from now on runs on (cpu), and is not explored. */
 void x_boot(unsigned cpu);
-/* NULL when nothing is wrong; (*states) is how many there are. */
-const char *explore(unsigned long *states);
+/* NULL when nothing is wrong.  Prints how many states there are. */
+const char *explore(void);
 
 /* --- for the model, on one of its stacks --------------------------------- */
 

@@ -9,7 +9,6 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -306,22 +305,13 @@ static void boot(void)
 	x_region(m.cpu[0].runq, sizeof(struct runq));
 }
 
-static const char *search(void)
-{
-	unsigned long states;
-	const char *why = explore(&states);
-
-	printf("             %lu states: %s\n", states, why ? why : "fine");
-	return why;
-}
-
 static void test_sleeper(void **state)
 {
 	(void)state;
 	rounds = 1;
 	start_two();
 	boot();
-	assert_null(search());
+	assert_null(explore());
 }
 
 /* The state is set without a barrier before the last look. */
@@ -332,7 +322,7 @@ static void test_state_weak(void **state)
 	start_two();
 	boot();
 	x_weaken((void *)&m.t[SLEEPER].state, sizeof(m.t[SLEEPER].state));
-	assert_string_equal(search(), "nobody can go on");
+	assert_string_equal(explore(), "nobody can go on");
 }
 
 /* idle_polling is cleared without a barrier before the last look. */
@@ -345,7 +335,7 @@ static void test_polling_weak(void **state)
 	for (unsigned i = 0; i < 2; i++)
 		x_weaken((void *)&m.cpu[i].idle_polling,
 		    sizeof(m.cpu[i].idle_polling));
-	assert_string_equal(search(), "nobody can go on");
+	assert_string_equal(explore(), "nobody can go on");
 }
 
 /* --- one processor -------------------------------------------------------- */
@@ -446,7 +436,7 @@ static void test_one_cpu(void **state)
 	strays = 2;
 	start_one();
 	boot_one();
-	assert_null(search());
+	assert_null(explore());
 }
 
 /* --- the queue of many producers ------------------------------------------ */
@@ -515,7 +505,7 @@ static void test_mpsc(void **state)
 {
 	(void)state;
 	start_mpsc();
-	assert_null(search());
+	assert_null(explore());
 }
 
 /* The consumer says that it sleeps without a barrier before its last look. */
@@ -524,7 +514,7 @@ static void test_mpsc_weak(void **state)
 	(void)state;
 	start_mpsc();
 	x_weaken((void *)&m.asleep, sizeof(m.asleep));
-	assert_string_equal(search(), "nobody can go on");
+	assert_string_equal(explore(), "nobody can go on");
 }
 
 /* A push that is not one step loses what another pushes in between. */
@@ -533,7 +523,7 @@ static void test_mpsc_torn(void **state)
 	(void)state;
 	start_mpsc();
 	x_tear((void *)&m.mpsc);
-	assert_non_null(search());
+	assert_non_null(explore());
 }
 
 int main(void)
