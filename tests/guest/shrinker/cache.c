@@ -12,6 +12,7 @@
 #include "../proc.h"
 #include <poll.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -83,16 +84,23 @@ static void start(osv_shrinker_fn fn)
 	usleep(50000);
 }
 
-/* (bytes), with a pause after each MiB. */
-static void eat(size_t bytes, long pause_ms)
+/* Until what was asked for softly is there; below this it is asked for. */
+static void wait_for_free(void)
 {
-	struct timespec ts = { 0, pause_ms * 1000000 };
+	struct timespec ts = { 0, 10 * 1000000 };
+
+	for (int i = 0; i < 1000 && meminfo("MemFree") < 1536; i++)
+		nanosleep(&ts, NULL);
+}
+
+static void eat(size_t bytes, bool slowly)
+{
 	char *p = map(bytes);
 
 	for (size_t i = 0; i < bytes; i += 4096) {
 		p[i] = 1;
-		if (pause_ms && i % MIB == 0)
-			nanosleep(&ts, NULL);
+		if (slowly && i % (MIB / 2) == 0)
+			wait_for_free();
 	}
 }
 
@@ -157,7 +165,7 @@ int main(int argc, char **argv)
 		return usage(), 0;
 	if (!strcmp(how, "soft")) {
 		start(shrink);
-		eat((meminfo("MemFree") / 1024 + 16) * MIB, 10);
+		eat((meminfo("MemFree") / 1024 + 16) * MIB, true);
 		printf("ate 16 MiB more than there were; hard requests: %u\n",
 		    nhard);
 		return 0;
@@ -168,6 +176,6 @@ int main(int argc, char **argv)
 		start(!strcmp(how, "lie")     ? shrink_lie
 		      : !strcmp(how, "sleep") ? shrink_sleep
 					      : shrink);
-	eat(1ul << 40, 0);
+	eat(1ul << 40, false);
 	return 0;
 }
