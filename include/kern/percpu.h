@@ -52,8 +52,10 @@ _Static_assert(
     "cpu_put_off() looks at both");
 _Static_assert(
     offsetof(struct cpu, preempt_off) % 8 == 0 &&
+	offsetof(struct cpu, need_resched) ==
+	    offsetof(struct cpu, preempt_off) + 4 &&
 	offsetof(struct cpu, zero) == offsetof(struct cpu, preempt_off) + 7,
-    "cpu_quiet() looks at all of them");
+    "cpu_quiet() and cpu_may_switch() look at all of them");
 
 extern struct cpu *cpus[CPU_MAX];   /* NULL past cpu_count() */
 extern _Atomic unsigned sched_ncpu; /* kernel/sched's to write */
@@ -97,6 +99,20 @@ static inline bool cpu_quiet(void)
 	return none;
 }
 
+/* Is preemption on, and no interrupt being served?  One load, since a thread of
+ * which that is so may be on another cpu by the next. */
+static inline bool cpu_may_switch(void)
+{
+	const uint64_t need = 0xffffull << 32; /* need_resched, need_kick */
+	uint64_t all;
+
+	__asm__ volatile("movq %%gs:%c1, %0"
+			 : "=r"(all)
+			 : "i"(offsetof(struct cpu, preempt_off))
+			 : "memory");
+	return (all & ~need) == 0;
+}
+
 /*
  * One instruction, so that a migration between two loads cannot give
  * another cpu's thread.
@@ -119,6 +135,13 @@ static inline bool cpu_quiet(void)
 
 	return c->preempt_off == 0 && !c->need_resched && !c->need_kick &&
 	       !c->in_irq;
+}
+
+static inline bool cpu_may_switch(void)
+{
+	struct cpu *c = cpu_self();
+
+	return c->preempt_off == 0 && !c->in_irq;
 }
 #endif
 

@@ -38,10 +38,7 @@ static struct {
 
 bool mm_may_block(void)
 {
-	const struct cpu *c = cpu_self();
-
-	return irq_enabled() && c->preempt_off == 0 && !c->in_irq &&
-	       thread_self();
+	return irq_enabled() && cpu_may_switch() && thread_self();
 }
 
 bool mm_noreclaim_begin(void)
