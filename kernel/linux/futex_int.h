@@ -191,6 +191,9 @@ struct futex_waiter *futex_pi_top(struct futex_bucket *b,
     const struct futex_key *key, const struct futex_waiter *except);
 /* Whose id it is; NULL: nobody's, or no program's thread. */
 struct task *futex_pi_owner(uint32_t tid);
+/* The thread that the word was seen to name has gone: -ESRCH, or 1 when it has
+ * let go of the word before it went.  -EFAULT: the word is not there. */
+int futex_pi_orphan(const uint32_t *user, uint32_t tid);
 /* (w) begins to wait for (owner), as (other) does, if that is not NULL.
  * 0, -ESRCH: he has gone; -EINVAL: (other) waits for somebody else;
  * -EDEADLK: he waits for (w)'s thread. */

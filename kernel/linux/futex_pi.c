@@ -73,6 +73,18 @@ struct task *futex_pi_owner(uint32_t tid)
 	return task;
 }
 
+/* A robust lock's word is changed before its owner cannot be found any more, or
+ * not be waited for: who saw it before that must look again. */
+int futex_pi_orphan(const uint32_t *user, uint32_t tid)
+{
+	uint32_t now;
+	int r = user_load32_nofault(user, &now);
+
+	if (r != 0)
+		return r;
+	return (now & FUTEX_TID_MASK) == tid ? -ESRCH : 1;
+}
+
 /* --- chains: pi_lock is held ---------------------------------------------- */
 
 static struct task *next_owner(const struct task *t)
@@ -192,16 +204,17 @@ static void give(struct futex_bucket *b, const struct futex_key *key,
 static int try_take(
     uint32_t *user, struct futex_bucket *b, struct futex_waiter *w, bool try)
 {
-	uint32_t self = thread_self()->id, now, new;
+	uint32_t self = thread_self()->id, now, tid, new;
 	struct futex_waiter *other = futex_pi_top(b, &w->key, NULL);
 	struct task *owner;
 	int r = user_load32_nofault(user, &now);
 
 	if (r != 0)
 		return r;
-	if ((now & FUTEX_TID_MASK) == self)
+	tid = now & FUTEX_TID_MASK;
+	if (tid == self)
 		return -EDEADLK;
-	if ((now & FUTEX_TID_MASK) == 0) {
+	if (tid == 0) {
 		new = self | (now & FUTEX_OWNER_DIED) |
 		      (other ? FUTEX_WAITERS : 0);
 		r = futex_swap_nofault(user, now, new);
@@ -209,9 +222,9 @@ static int try_take(
 			futex_pi_adopt(b, &w->key, task_self());
 		return r;
 	}
-	owner = futex_pi_owner(now & FUTEX_TID_MASK);
+	owner = futex_pi_owner(tid);
 	if (!owner)
-		return -ESRCH;
+		return futex_pi_orphan(user, tid);
 	if (try)
 		return -EAGAIN;
 	r = now & FUTEX_WAITERS
@@ -219,6 +232,8 @@ static int try_take(
 		: futex_swap_nofault(user, now, now | FUTEX_WAITERS);
 	if (r == 0)
 		r = futex_pi_attach(w, owner, other);
+	if (r == -ESRCH)
+		return futex_pi_orphan(user, tid);
 	return r == 0 ? -EINPROGRESS : r;
 }
 

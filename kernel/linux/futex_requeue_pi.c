@@ -60,7 +60,7 @@ static int take_for(struct move *m, struct futex_waiter *w, bool more,
 		      (others ? FUTEX_WAITERS : 0);
 	*owner = tid == 0 ? w->thread->task : futex_pi_owner(tid);
 	if (!*owner)
-		return -ESRCH;
+		return futex_pi_orphan(m->user2, tid);
 	r = now == new ? 0 : futex_swap_nofault(m->user2, now, new);
 	if (r != 0 || tid != 0)
 		return r;
@@ -76,6 +76,8 @@ static int move_one(struct move *m, struct futex_waiter *w, struct task *owner)
 	struct futex_waiter *other = futex_pi_top(m->to, &m->key2, NULL);
 	int r = futex_pi_attach(w, owner, other);
 
+	if (r == -ESRCH)
+		return futex_pi_orphan(m->user2, owner->thread->id);
 	if (r != 0)
 		return r;
 	w->bitset = 0;
@@ -108,7 +110,7 @@ static int requeue_locked(struct move *m, unsigned most, struct futex_chain *c)
 		next = first_waiter(m->from, &m->key, w);
 		r = movable(m, w) ? move_one(m, w, owner) : -EINVAL;
 		if (r != 0)
-			return done ? (int)done : r;
+			return done ? (int)done : r == 1 ? -EPROTO : r;
 	}
 	return (int)done;
 }

@@ -10,6 +10,7 @@ struct proc *proc_init = &fixture_proc;
 struct task fixture_task[FIXTURE_THREADS];
 unsigned fixture_fault_at;
 void (*fixture_on_load)(void);
+void (*fixture_on_find)(void);
 
 static struct thread threads[FIXTURE_THREADS];
 static unsigned accesses;
@@ -50,6 +51,7 @@ void fixture_reset(void)
 	}
 	fixture_fault_at = accesses = 0;
 	fixture_on_load = NULL;
+	fixture_on_find = NULL;
 	fixture_become(0);
 }
 
@@ -78,6 +80,8 @@ struct thread *thread_find(uint32_t id)
 {
 	struct task *t = proc_task(&fixture_proc, id);
 
+	if (fixture_on_find)
+		fixture_on_find();
 	return t ? t->thread : NULL;
 }
 

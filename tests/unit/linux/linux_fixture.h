@@ -25,5 +25,6 @@ extern unsigned fixture_fault_at;
 
 /* Called before each look at a word that may fault; NULL: nothing. */
 extern void (*fixture_on_load)(void);
+extern void (*fixture_on_find)(void); /* of thread_find() */
 
 #endif /* LINUX_FIXTURE_H */

@@ -469,6 +469,28 @@ static void test_pi_owner_dies(void **state)
 	    futex_lock_pi(&word, false, TIME_NEVER, false), -ESRCH);
 }
 
+/* A robust lock's owner dies after its word has been seen. */
+static void dies_when_seen(void)
+{
+	fixture_on_find = NULL;
+	word = (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
+	fixture_task[1].pi_gone = true;
+}
+
+static void test_pi_owner_has_just_died(void **state)
+{
+	static const uint32_t seen[] = { 999, 102, 102 | FUTEX_WAITERS };
+
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		word = seen[i];
+		fixture_on_find = dies_when_seen;
+		assert_int_equal(
+		    futex_lock_pi(&word, false, TIME_NEVER, false), 0);
+		assert_int_equal(word, 101 | FUTEX_OWNER_DIED);
+	}
+}
+
 /* --- priority inheritance: 101 waits for 102, and so on ------------------- */
 
 static void set_priority(unsigned i, int priority)
@@ -674,6 +696,7 @@ int main(void)
 		TEST(test_pi),
 		TEST(test_pi_timeout),
 		TEST(test_pi_owner_dies),
+		TEST(test_pi_owner_has_just_died),
 		TEST(test_inheritance),
 		TEST(test_most_urgent_first),
 		TEST(test_requeue_pi),
