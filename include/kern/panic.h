@@ -3,6 +3,8 @@
 
 /* kernel/base/panic.c */
 
+#include <stdbool.h>
+
 #include "compiler.h"
 
 struct trapframe;
@@ -21,5 +23,16 @@ _Noreturn void panic_trap(const struct trapframe *, const char *fmt, ...)
  */
 #define assert(x) \
 	(likely(x) ? (void)0 : panic("%s:%d: %s", __FILE__, __LINE__, #x))
+
+/*
+ * ./configure --enable-debug: what costs too much to be always there, such as
+ * filling freed memory (kernel/mm/slab.c) and asking of every lock that may
+ * sleep whether one may (kernel/sched/sched_int.h).
+ */
+#ifdef CONFIG_DEBUG
+#define DEBUG_CHECKS true
+#else
+#define DEBUG_CHECKS false
+#endif
 
 #endif /* KERN_PANIC_H */

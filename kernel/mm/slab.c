@@ -97,6 +97,60 @@ static struct page *slab_of(struct page *pg)
 	return pfn_page(page_pfn(pg) & ~((1u << pg->order) - 1));
 }
 
+/* --- with DEBUG_CHECKS --------------------------------------------------- */
+
+#define FILL_NEW 0x5a
+
+/* What byte (i) of a free object is, but for those of the link: nothing that a
+ * user would have there in all of them. */
+static uint8_t free_byte(size_t i)
+{
+	return (uint8_t)(0x6b + 37 * i);
+}
+
+static void fill_free(void *obj, size_t size)
+{
+	uint8_t *p = obj;
+
+	for (size_t i = sizeof(uint16_t); DEBUG_CHECKS && i < size; i++)
+		p[i] = free_byte(i);
+}
+
+static bool is_filled_free(const void *obj, size_t size)
+{
+	const uint8_t *p = obj;
+
+	for (size_t i = sizeof(uint16_t); i < size; i++)
+		if (p[i] != free_byte(i))
+			return false;
+	return true;
+}
+
+/* (obj) leaves the heap; NULL: there was none. */
+static void *check_alloc(void *obj, unsigned class)
+{
+	size_t size = class_size[class];
+
+	if (!DEBUG_CHECKS || !obj)
+		return obj;
+	if (!is_filled_free(obj, size))
+		panic("heap: %p, one of %zu bytes, was written to after it "
+		      "was freed",
+		    obj, size);
+	return memset(obj, FILL_NEW, size);
+}
+
+static void check_free(void *obj, unsigned class)
+{
+	size_t size = class_size[class];
+
+	if (!DEBUG_CHECKS)
+		return;
+	if (is_filled_free(obj, size))
+		panic("heap: %p, one of %zu bytes, is freed twice", obj, size);
+	fill_free(obj, size);
+}
+
 /* --- slabs --------------------------------------------------------------- */
 
 /* Owned by the caller. */
@@ -115,9 +169,13 @@ static struct page *slab_create(unsigned class)
 		slab[i].order = sc->order;
 		slab[i].class = (uint8_t) class;
 	}
-	for (uint32_t i = 0; i < sc->count; i++)
-		*link_at(va, i * step) =
+	for (uint32_t i = 0; i < sc->count; i++) {
+		uint16_t *obj = link_at(va, i * step);
+
+		*obj =
 		    (uint16_t)(i + 1u < sc->count ? (i + 1) * step : FREE_END);
+		fill_free(obj, sc->size);
+	}
 	atomic_store(&slab->listed, 0);
 	atomic_store_explicit(
 	    &slab->slab, word(0, 0, OWNED), memory_order_release);
@@ -381,9 +439,12 @@ static void *large_alloc(size_t size)
 
 void *kmalloc(size_t size)
 {
+	unsigned class;
+
 	if (size > SLAB_MAX)
 		return large_alloc(size);
-	return slab_alloc(class_by_size[(size + 15) / 16]);
+	class = class_by_size[(size + 15) / 16];
+	return check_alloc(slab_alloc(class), class);
 }
 
 void *kzalloc(size_t size)
@@ -448,10 +509,12 @@ void kfree(void *p)
 	if (!p)
 		return;
 	pg = page_of(p);
-	if (likely(pg->type == PAGE_SLAB))
+	if (likely(pg->type == PAGE_SLAB)) {
+		check_free(p, pg->class);
 		slab_free(p, pg);
-	else
+	} else {
 		large_free(p, pg);
+	}
 }
 
 char *kstrdup(const char *s)

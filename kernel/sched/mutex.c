@@ -165,6 +165,7 @@ static NOINLINE void lock_slow(struct mutex *m)
 
 void mutex_lock(struct mutex *m)
 {
+	might_sleep();
 	if (unlikely(!lock_fast(m)))
 		lock_slow(m);
 	owner_set(m, thread_self());

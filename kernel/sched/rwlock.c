@@ -140,6 +140,7 @@ static void rwlock_take(struct rwlock *l, bool write)
 	struct rw_waiter w = { .thread = thread_self(), .write = write };
 	unsigned long flags;
 
+	might_sleep();
 	if (unlikely(atomic_load_explicit(&l->writer, memory_order_relaxed)))
 		look_first(l);
 	flags = spin_lock_irqsave(&l->lock);

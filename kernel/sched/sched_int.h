@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kern/arch.h"
+#include "kern/panic.h"
 #include "kern/percpu.h"
 #include "kern/rbtree.h"
 #include "kern/sched.h"
@@ -18,6 +20,15 @@
 #define SCHED_WAKE_GRAIN (500 * NSEC_PER_USEC) /* lead that preempts */
 
 #define CPU_NONE         (~0u)
+
+/* For what may sleep, also where it need not.  At boot the idle thread runs. */
+static inline void might_sleep(void)
+{
+	const struct thread *t = DEBUG_CHECKS ? thread_self() : NULL;
+
+	if (t && t != cpus[0]->idle)
+		assert(irq_enabled() && cpu_may_switch());
+}
 
 /*
  * One per cpu, touched by that cpu only and with interrupts off, except for

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "kern/num.h"
+#include "kern/panic.h"
 #include "kern/shrink.h"
 #include "kernel/mm/mm_int.h"
 #include "mm_fixture.h"
@@ -181,6 +182,28 @@ static void test_wrong_frees(void **state)
 	kfree(p);
 }
 
+/* What a freed object's owner may not do, in a kernel that checks. */
+static void test_after_free(void **state)
+{
+	char *p = kmalloc(128);
+
+	(void)state;
+	if (!DEBUG_CHECKS)
+		skip();
+	kfree(p);
+	if (fixture_expect_panic() == 0) {
+		kfree(p);
+		fail_msg("it was freed already");
+	}
+	assert_ptr_equal(kmalloc(128), p);
+	kfree(p);
+	p[100] = 1;
+	if (fixture_expect_panic() == 0) {
+		p = kmalloc(128);
+		fail_msg("%p was written to", p);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +213,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_exhaustion),
 		cmocka_unit_test(test_wrong_frees),
+		cmocka_unit_test(test_after_free),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
