@@ -44,6 +44,13 @@ static bool ldisc_is_control(uint8_t c)
 	return (c < 32 && c != '\t' && c != '\n') || c == 127;
 }
 
+/* A key cannot wait until somebody reads. */
+static void ldisc_show(const char *s, size_t n)
+{
+	if (console_room() >= 2 * n)
+		console_write(s, n);
+}
+
 static void ldisc_echo(const struct ldisc *l, uint8_t c)
 {
 	char s[2] = { '^', (char)(c ^ 0x40) };
@@ -51,18 +58,18 @@ static void ldisc_echo(const struct ldisc *l, uint8_t c)
 	if (!ldisc_flag(l, ECHO) && !(c == '\n' && ldisc_flag(l, ECHONL)))
 		return;
 	if (ldisc_is_control(c) && ldisc_flag(l, ECHOCTL))
-		console_write(s, 2);
+		ldisc_show(s, 2);
 	else
-		console_write((const char *)&c, 1);
+		ldisc_show((const char *)&c, 1);
 }
 
 static void ldisc_echo_erase(const struct ldisc *l, uint8_t c)
 {
 	if (!ldisc_flag(l, ECHO) || !ldisc_flag(l, ECHOE))
 		return;
-	console_write("\b \b", 3);
+	ldisc_show("\b \b", 3);
 	if (ldisc_is_control(c) && ldisc_flag(l, ECHOCTL))
-		console_write("\b \b", 3);
+		ldisc_show("\b \b", 3);
 }
 
 /* --- the line being edited ----------------------------------------------- */

@@ -4,7 +4,7 @@
 /*
  * The line discipline, apart from the terminal so that it can be tested:
  * what is received becomes what a read gets.  kernel/dev/ldisc.c
- * No locking; any context.  Echo goes to console_write().
+ * No locking; any context.  Echo goes to console_write(), if there is room.
  */
 
 #include <asm/termbits.h>

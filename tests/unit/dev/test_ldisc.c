@@ -18,6 +18,13 @@
 static char echoed[20000];
 static struct ldisc l;
 
+static size_t room;
+
+size_t console_room(void)
+{
+	return room;
+}
+
 void console_write(const char *s, size_t n)
 {
 	strncat(echoed, s, n);
@@ -28,6 +35,7 @@ static int setup(void **state)
 	(void)state;
 	memset(&l, 0, sizeof(l));
 	echoed[0] = '\0';
+	room = SIZE_MAX;
 	l.tio.c_iflag = ICRNL;
 	l.tio.c_lflag =
 	    ISIG | ICANON | ECHO | ECHOE | ECHOK | ECHOCTL | ECHOKE | IEXTEN;
@@ -198,10 +206,22 @@ static void test_flush(void **state)
 
 #define TEST(f) cmocka_unit_test_setup(f, setup)
 
+static void test_no_room_to_echo(void **state)
+{
+	(void)state;
+	room = 0;
+	type("one");
+	room = SIZE_MAX;
+	type(" two\n");
+	assert_string_equal(echoed, " two\n");
+	assert_string_equal(take(100), "one two\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_lines),
+		TEST(test_no_room_to_echo),
 		TEST(test_editing),
 		TEST(test_utf8),
 		TEST(test_end_of_file),
