@@ -119,7 +119,8 @@ static void vcons_write(struct console *con, const char *s, size_t n)
 	irq_restore(flags);
 }
 
-/* The device is asked for an interrupt only when somebody has to wait. */
+/* The device is asked for an interrupt only when somebody has to wait.  Who was
+ * promised one may depend on it, so only the interrupt takes that back. */
 static size_t tx_room(struct vcons *vc)
 {
 	tx_reclaim(vc);
@@ -127,30 +128,48 @@ static size_t tx_room(struct vcons *vc)
 		tx_reclaim(vc);
 	if (vc->con.stuck || vc->tx->fault)
 		return SIZE_MAX;
-	if (vc->tx_free == 0)
-		return 0;
-	vq_disarm(vc->tx);
-	return VCONS_BYTES; /* or more: each piece has a buffer of its own */
+	/* Or more: each piece has a buffer of its own. */
+	return vc->tx_free ? VCONS_BYTES : 0;
 }
 
 static size_t vcons_room(struct console *con)
 {
 	struct vcons *vc = con->softc;
 	unsigned long flags = irq_save();
-	size_t room = SIZE_MAX;
+	size_t room;
 
-	if (tx_enter(vc)) {
-		room = tx_room(vc);
-		tx_leave(vc);
-	}
+	while (!tx_enter(vc))
+		;
+	room = tx_room(vc);
+	tx_leave(vc);
 	irq_restore(flags);
 	return room;
+}
+
+static void vcons_give_up(struct console *con)
+{
+	struct vcons *vc = con->softc;
+	unsigned long flags = irq_save();
+
+	while (!tx_enter(vc))
+		;
+	tx_reclaim(vc);
+	if (vc->tx_free == 0)
+		con->stuck = true;
+	tx_leave(vc);
+	irq_restore(flags);
 }
 
 static void tx_irq(void *arg)
 {
 	struct vcons *vc = arg;
+	unsigned long flags = irq_save();
 
+	if (tx_enter(vc)) {
+		vq_disarm(vc->tx);
+		tx_leave(vc);
+	}
+	irq_restore(flags);
 	console_tx_ready(&vc->con);
 	if (vc->tx->fault)
 		virtio_fail(vc->vd, vc->tx->fault);
@@ -201,6 +220,7 @@ static size_t vcons_read(struct console *con, char *buf, size_t n)
 static const struct console_ops vcons_ops = {
 	.write = vcons_write,
 	.room = vcons_room,
+	.give_up = vcons_give_up,
 	.read = vcons_read,
 };
 

@@ -267,7 +267,7 @@ static void halt(enum platform_halt how, int status)
 	/* A panic may come from anywhere: no sleeping then. */
 	if (how != PLATFORM_CRASH && irq_enabled())
 		xs_printf(NULL, "data", "exit-status", "%d", status);
-	xencons_drain();
+	xencons_drain(how == PLATFORM_CRASH);
 	hypercall_sched(SCHEDOP_shutdown, &op);
 	irq_disable();
 	for (;;)

@@ -132,7 +132,7 @@ void xenbus_watch(void); /* and those to come */
 void xencons_early(void);
 void xencons_putc(char);
 void xencons_init(void);
-void xencons_drain(void); /* before the domain stops: bounded wait */
+void xencons_drain(bool crash); /* before the domain stops: bounded */
 void xen_shutdown_init(void);
 void xen_balloon_init(void);
 

@@ -22,7 +22,8 @@
 #include <xen/sched.h>
 
 #define POLL_NS     (1000ull * 1000)
-#define PATIENCE_NS (3ull * 1000 * 1000 * 1000) /* without any progress */
+#define PATIENCE_NS (3ull * 1000 * 1000 * 1000)
+#define DRAIN_NS    (10ull * 1000 * 1000 * 1000) /* while something is read */
 
 static struct xencons_ring *ring; /* NULL: no console */
 static evtchn_port_t port;
@@ -57,39 +58,6 @@ static void wait_reader(void)
 	hypercall_sched(SCHEDOP_poll, &op);
 }
 
-/* All of the buffer, or as much as the other end takes. */
-static void flush_wait(void)
-{
-	uint64_t until = xen_clock_mono() + PATIENCE_NS;
-
-	cons.stuck = true;
-	while (xen_clock_mono() < until) {
-		if (xencons_push(ring, &pending) != 0)
-			until = xen_clock_mono() + PATIENCE_NS;
-		if (xencons_buf_empty(&pending)) {
-			cons.stuck = false;
-			break;
-		}
-		wait_reader();
-	}
-	evtchn_notify(port);
-}
-
-void xencons_putc(char c)
-{
-	if (!ring)
-		return;
-	while (xencons_buf_put(&pending, &c, 1) == 0) {
-		if (cons.stuck)
-			return;
-		flush_wait();
-	}
-	if (xencons_push(ring, &pending) != 0 && c == '\n')
-		evtchn_notify(port);
-}
-
-/* --- the console -------------------------------------------------------- */
-
 static void push(void)
 {
 	if (xencons_push(ring, &pending) == 0)
@@ -98,20 +66,58 @@ static void push(void)
 	evtchn_notify(port);
 }
 
+/* How long it is worth to wait for who reads, which was not in vain before. */
+static uint64_t patience(void)
+{
+	return cons.stuck ? 0 : xen_clock_mono() + PATIENCE_NS;
+}
+
+/* Is there room for a byte, or is there (until) then?  Stuck if not. */
+static bool wait_room(uint64_t until)
+{
+	while (push(), xencons_buf_room(&pending) == 0) {
+		if (xen_clock_mono() >= until) {
+			cons.stuck = true;
+			return false;
+		}
+		wait_reader();
+	}
+	return true;
+}
+
+void xencons_putc(char c)
+{
+	if (!ring)
+		return;
+	if (xencons_buf_put(&pending, &c, 1) == 0) {
+		if (!wait_room(patience()))
+			return;
+		xencons_buf_put(&pending, &c, 1);
+	}
+	if (xencons_push(ring, &pending) != 0 && c == '\n')
+		evtchn_notify(port);
+}
+
+/* --- the console -------------------------------------------------------- */
+
 static void cons_write(struct console *con, const char *s, size_t n)
 {
 	unsigned long flags = spin_lock_irqsave(&lock);
+	uint64_t until = 0; /* for all of it, however slowly it is read */
 	size_t done;
 
-	while (n != 0) {
+	(void)con;
+	for (;;) {
 		done = xencons_buf_put(&pending, s, n);
 		s += done;
 		n -= done;
 		push();
-		if (n == 0 || con->stuck)
+		if (n == 0)
 			break;
-		if (done == 0)
-			flush_wait();
+		if (until == 0)
+			until = patience();
+		if (!wait_room(until))
+			break;
 	}
 	spin_unlock_irqrestore(&lock, flags);
 }
@@ -126,6 +132,16 @@ static size_t cons_room(struct console *con)
 	room = con->stuck ? SIZE_MAX : xencons_buf_room(&pending);
 	spin_unlock_irqrestore(&lock, flags);
 	return room;
+}
+
+static void cons_give_up(struct console *con)
+{
+	unsigned long flags = spin_lock_irqsave(&lock);
+
+	push();
+	if (xencons_buf_room(&pending) < CONSOLE_ROOM)
+		con->stuck = true;
+	spin_unlock_irqrestore(&lock, flags);
 }
 
 static size_t cons_read(struct console *con, char *buf, size_t n)
@@ -143,6 +159,7 @@ static size_t cons_read(struct console *con, char *buf, size_t n)
 static const struct console_ops cons_ops = {
 	.write = cons_write,
 	.room = cons_room,
+	.give_up = cons_give_up,
 	.read = cons_read,
 };
 
@@ -180,17 +197,30 @@ void xencons_init(void)
 	console_register(&cons);
 }
 
-/* The domain is about to stop: the other end must have read the last line.
- * No lock: its holder may be a cpu that was stopped. */
-void xencons_drain(void)
+/*
+ * The domain is about to stop: the other end must have read the last line.
+ * Nobody else writes any more, so that the lock is kept; after a crash its
+ * holder may be a cpu that was stopped.
+ */
+void xencons_drain(bool crash)
 {
-	uint64_t until;
+	uint64_t limit = xen_clock_mono() + DRAIN_NS, until = 0;
+	size_t left, before = SIZE_MAX;
 
 	if (!ring)
 		return;
-	flush_wait();
-	until = xen_clock_mono() + PATIENCE_NS;
-	while (
-	    !xencons_all_read(ring) && !cons.stuck && xen_clock_mono() < until)
+	if (!crash) {
+		irq_disable();
+		spin_lock(&lock);
+	}
+	while (push(), (left = xencons_unread(ring, &pending)) != 0) {
+		uint64_t now = xen_clock_mono();
+
+		if (left != before)
+			until = MIN(now + PATIENCE_NS, limit);
+		if (now >= until)
+			break;
+		before = left;
 		wait_reader();
+	}
 }

@@ -22,11 +22,6 @@ struct xencons_buf {
 	uint32_t cons, prod; /* free-running */
 };
 
-static inline bool xencons_buf_empty(const struct xencons_buf *b)
-{
-	return b->cons == b->prod;
-}
-
 static inline size_t xencons_buf_room(const struct xencons_buf *b)
 {
 	return XENCONS_BUF - (b->prod - b->cons);
@@ -44,7 +39,7 @@ size_t xencons_pull(struct xencons_ring *, char *, size_t n);
 
 bool xencons_readable(const struct xencons_ring *);
 
-/* Has the other end read all that was pushed? */
-bool xencons_all_read(const struct xencons_ring *);
+/* Bytes that the other end has still to read, in the buffer and the ring. */
+size_t xencons_unread(const struct xencons_ring *, const struct xencons_buf *);
 
 #endif /* XENCONS_INT_H */

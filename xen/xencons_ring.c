@@ -56,7 +56,7 @@ bool xencons_readable(const struct xencons_ring *r)
 	return READ_ONCE(r->in_prod) != r->in_cons;
 }
 
-bool xencons_all_read(const struct xencons_ring *r)
+size_t xencons_unread(const struct xencons_ring *r, const struct xencons_buf *b)
 {
-	return READ_ONCE(r->out_cons) == r->out_prod;
+	return out_used(r, r->out_prod) + (b->prod - b->cons);
 }

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define CONSOLE_ROOM 2 /* bytes, as a newline needs */
+
 struct console;
 
 struct console_ops {
@@ -22,10 +24,13 @@ struct console_ops {
 	void (*write)(struct console *, const char *, size_t);
 	/*
 	 * Bytes that write() takes without standing still; a stuck console
-	 * takes any number.  After an answer below two console_tx_ready()
-	 * follows.  NULL: always any number.  Any context but a panic.
+	 * takes any number.  After an answer below CONSOLE_ROOM there will be a
+	 * console_tx_ready().  NULL: always any number.  Any context but a
+	 * panic.
 	 */
 	size_t (*room)(struct console *);
+	/* If there is less than CONSOLE_ROOM: (stuck).  The same contexts. */
+	void (*give_up)(struct console *);
 	/* Returns bytes read, 0 when there is none.  Any context. */
 	size_t (*read)(struct console *, char *, size_t);
 };

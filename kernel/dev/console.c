@@ -64,6 +64,8 @@ void console_unregister(struct console *c)
 
 		atomic_compare_exchange_strong(&consoles[i], &old, NULL);
 	}
+	if (console_output)
+		console_output(); /* who waits for this one need not any more */
 }
 
 static void console_put(struct console *c, const char *s, size_t n)
@@ -130,9 +132,8 @@ void console_give_up(void)
 	for (unsigned i = 0; i < CONSOLE_MAX; i++) {
 		struct console *c = consoles[i];
 
-		if (c && c->ops->room && console_is_selected(c) &&
-		    c->ops->room(c) < 2)
-			atomic_store(&c->stuck, true);
+		if (c && c->ops->give_up && console_is_selected(c))
+			c->ops->give_up(c);
 	}
 }
 

@@ -88,6 +88,8 @@ static void tty_wake_writers(void)
 {
 	unsigned long flags = spin_lock_irqsave(&tty.lock);
 
+	if (console_room() >= CONSOLE_ROOM)
+		tty.full_since = 0;
 	waitq_wake_all(&tty.writers);
 	spin_unlock_irqrestore(&tty.lock, flags);
 	poll_notify(&tty.poll, EPOLLOUT | EPOLLWRNORM);
@@ -246,13 +248,18 @@ static long tty_wait_room(struct file *f)
 	size_t room;
 	int err = 0;
 
-	while ((room = console_room() / 2) == 0 && !err) {
-		err = tty_wait_turn(f, clock_mono() + TTY_PATIENCE, &flags);
+	while ((room = console_room() / CONSOLE_ROOM) == 0 && !err) {
+		if (!tty.full_since)
+			tty.full_since = clock_mono();
+		/* Events that bring no room, or signals, change nothing. */
+		err = tty_wait_turn(f, tty.full_since + TTY_PATIENCE, &flags);
 		if (err == -ETIMEDOUT) {
 			console_give_up();
 			err = 0;
 		}
 	}
+	if (room != 0)
+		tty.full_since = 0;
 	spin_unlock_irqrestore(&tty.lock, flags);
 	return err ? err : (long)MIN(room, (size_t)TTY_CHUNK);
 }
@@ -292,7 +299,7 @@ static uint32_t tty_poll(struct file *f, struct poll_entry *pe)
 	flags = spin_lock_irqsave(&tty.lock);
 	if (ldisc_ready(&tty.ldisc))
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (!tty.writing && console_room() >= 2)
+	if (!tty.writing && console_room() >= CONSOLE_ROOM)
 		events |= EPOLLOUT | EPOLLWRNORM;
 	spin_unlock_irqrestore(&tty.lock, flags);
 	return events;

@@ -45,7 +45,8 @@ struct tty {
 	struct spinlock lock;
 	struct ldisc ldisc;
 	struct waitq readers, writers;
-	bool writing; /* somebody is in write(2) */
+	bool writing;        /* somebody is in write(2) */
+	uint64_t full_since; /* a writer found no room; 0: there was some */
 	struct poll_head poll;
 	struct winsize win;
 	int pgrp; /* in the foreground; 0: the process that asks */

@@ -49,9 +49,15 @@ static size_t con_room(struct console *c)
 	return c->stuck ? SIZE_MAX : room;
 }
 
+static void con_give_up(struct console *c)
+{
+	c->stuck = room < CONSOLE_ROOM;
+}
+
 static const struct console_ops con_ops = {
 	.write = con_write,
 	.room = con_room,
+	.give_up = con_give_up,
 };
 
 static struct console con = { .name = "hvc0", .ops = &con_ops };
@@ -120,6 +126,28 @@ static void test_no_reader(void **state)
 	con_reads(&more);
 	assert_int_equal(file_write_some(&file, TEXT, TEXT_N), TEXT_N);
 	assert_int_equal(nshown, TEXT_N + 1);
+}
+
+static void event_only(void *arg)
+{
+	if ((*(int *)arg)-- <= 0)
+		return;
+	fake_clock_advance(2 * NSEC_PER_SEC);
+	console_tx_ready(&con);
+}
+
+/* An end that sends events and reads nothing is no reader. */
+static void test_no_reader_but_events(void **state)
+{
+	uint64_t begin = clock_mono();
+	int events = 2;
+
+	(void)state;
+	fake_sleep_hook = event_only;
+	fake_sleep_arg = &events;
+	assert_int_equal(file_write_some(&file, TEXT, TEXT_N), TEXT_N);
+	assert_true(con.stuck);
+	assert_int_equal(clock_mono() - begin, 4 * NSEC_PER_SEC);
 }
 
 static void test_nonblock(void **state)
@@ -200,6 +228,8 @@ int main(void)
 		    test_little_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    test_no_reader, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    test_no_reader_but_events, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nonblock, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_poll, setup, teardown),
 		cmocka_unit_test_setup_teardown(
