@@ -26,6 +26,12 @@
 #define NSEC_PER_SEC  1000000000ull
 #define TIME_NEVER    UINT64_MAX
 
+/* now + ns, at most TIME_NEVER. */
+static inline uint64_t time_after(uint64_t now, uint64_t ns)
+{
+	return ns >= TIME_NEVER - now ? TIME_NEVER : now + ns;
+}
+
 struct task;     /* kernel/linux: the program's view of a thread */
 struct vm_space; /* vm.h */
 struct fdtable;  /* file.h */

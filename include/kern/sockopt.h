@@ -77,11 +77,7 @@ static inline int sockopt_put_timeout(uint64_t ns, void *p, unsigned *len)
 /* When a call that begins now gives up. */
 static inline uint64_t sockopt_deadline(const uint64_t *timeout)
 {
-	uint64_t t = READ_ONCE(*timeout);
-
-	if (t == TIME_NEVER || add_overflow(clock_mono(), t, &t))
-		return TIME_NEVER;
-	return t;
+	return time_after(clock_mono(), READ_ONCE(*timeout));
 }
 
 #endif /* KERN_SOCKOPT_H */

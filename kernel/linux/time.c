@@ -43,11 +43,6 @@ int time_put(struct __kernel_timespec *user, uint64_t ns)
 	return copy_to_user(user, &ts, sizeof(ts));
 }
 
-uint64_t time_after(uint64_t now, uint64_t ns)
-{
-	return ns >= TIME_NEVER - now ? TIME_NEVER : now + ns;
-}
-
 int time_deadline(const struct __kernel_timespec *user, uint64_t *deadline)
 {
 	uint64_t ns;

@@ -17,8 +17,6 @@ int time_check(const struct __kernel_timespec *ts, uint64_t *ns);
 
 /* The monotonic moment that is (user) from now. */
 int time_deadline(const struct __kernel_timespec *user, uint64_t *deadline);
-/* now + ns, at most TIME_NEVER. */
-uint64_t time_after(uint64_t now, uint64_t ns);
 
 /* The monotonic moment at which CLOCK_REALTIME will say (wall) if nobody sets
  * it meanwhile. */

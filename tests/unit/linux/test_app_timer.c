@@ -36,11 +36,6 @@ uint64_t thread_cpu_time(const struct thread *t)
 	return cpu_time / 2 + t->id - 101;
 }
 
-uint64_t time_after(uint64_t now, uint64_t ns)
-{
-	return ns >= TIME_NEVER - now ? TIME_NEVER : now + ns;
-}
-
 static void handler(int sig)
 {
 	(void)sig;
