@@ -107,6 +107,22 @@ static void tx_all(struct vcons *vc, const char *s, size_t n)
 	vq_kick(vc->tx);
 }
 
+/* For who must get in, and does not come from a panic. */
+static unsigned long tx_lock(struct vcons *vc)
+{
+	unsigned long flags = irq_save();
+
+	while (!tx_enter(vc))
+		;
+	return flags;
+}
+
+static void tx_unlock(struct vcons *vc, unsigned long flags)
+{
+	tx_leave(vc);
+	irq_restore(flags);
+}
+
 static void vcons_write(struct console *con, const char *s, size_t n)
 {
 	struct vcons *vc = con->softc;
@@ -135,29 +151,22 @@ static size_t tx_room(struct vcons *vc)
 static size_t vcons_room(struct console *con)
 {
 	struct vcons *vc = con->softc;
-	unsigned long flags = irq_save();
-	size_t room;
+	unsigned long flags = tx_lock(vc);
+	size_t room = tx_room(vc);
 
-	while (!tx_enter(vc))
-		;
-	room = tx_room(vc);
-	tx_leave(vc);
-	irq_restore(flags);
+	tx_unlock(vc, flags);
 	return room;
 }
 
 static void vcons_give_up(struct console *con)
 {
 	struct vcons *vc = con->softc;
-	unsigned long flags = irq_save();
+	unsigned long flags = tx_lock(vc);
 
-	while (!tx_enter(vc))
-		;
 	tx_reclaim(vc);
 	if (vc->tx_free == 0)
 		con->stuck = true;
-	tx_leave(vc);
-	irq_restore(flags);
+	tx_unlock(vc, flags);
 }
 
 static void tx_irq(void *arg)

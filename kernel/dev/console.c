@@ -37,6 +37,14 @@ static bool console_is_selected(const struct console *c)
 	return true;
 }
 
+/* In slot (i); NULL: none, or one that was not chosen. */
+static struct console *console_chosen(unsigned i)
+{
+	struct console *c = consoles[i];
+
+	return c && console_is_selected(c) ? c : NULL;
+}
+
 int console_select(const char *which)
 {
 	if (strcmp(which, "serial") && strcmp(which, "hvc") &&
@@ -103,9 +111,9 @@ void console_write(const char *s, size_t n)
 	if (n)
 		last_written = s[n - 1];
 	for (unsigned i = 0; i < CONSOLE_MAX; i++) {
-		struct console *c = consoles[i];
+		struct console *c = console_chosen(i);
 
-		if (!c || !console_is_selected(c))
+		if (!c)
 			continue;
 		console_put_lines(c, s, n);
 		any = true;
@@ -119,9 +127,9 @@ size_t console_room(void)
 	size_t room = SIZE_MAX;
 
 	for (unsigned i = 0; i < CONSOLE_MAX; i++) {
-		struct console *c = consoles[i];
+		struct console *c = console_chosen(i);
 
-		if (c && c->ops->room && console_is_selected(c))
+		if (c && c->ops->room)
 			room = MIN(room, c->ops->room(c));
 	}
 	return room;
@@ -130,9 +138,9 @@ size_t console_room(void)
 void console_give_up(void)
 {
 	for (unsigned i = 0; i < CONSOLE_MAX; i++) {
-		struct console *c = consoles[i];
+		struct console *c = console_chosen(i);
 
-		if (c && c->ops->give_up && console_is_selected(c))
+		if (c && c->ops->give_up)
 			c->ops->give_up(c);
 	}
 }
@@ -148,9 +156,9 @@ size_t console_read(char *buf, size_t n)
 	size_t got = 0;
 
 	for (unsigned i = 0; i < CONSOLE_MAX && got < n; i++) {
-		struct console *c = consoles[i];
+		struct console *c = console_chosen(i);
 
-		if (c && c->ops->read && console_is_selected(c))
+		if (c && c->ops->read)
 			got += c->ops->read(c, buf + got, n - got);
 	}
 	return got;

@@ -47,7 +47,7 @@ static bool ldisc_is_control(uint8_t c)
 /* A key cannot wait until somebody reads. */
 static void ldisc_show(const char *s, size_t n)
 {
-	if (console_room() >= 2 * n)
+	if (console_room() >= CONSOLE_ROOM * n)
 		console_write(s, n);
 }
 
