@@ -31,6 +31,18 @@ static uint64_t not_before_latest(uint64_t now)
 	return seen;
 }
 
+/* What is read between the two is of one writing if the second says no. */
+static uint32_t read_begin(const struct pvclock_time *t)
+{
+	return __atomic_load_n(&t->version, __ATOMIC_ACQUIRE) & ~1u;
+}
+
+static bool read_again(const struct pvclock_time *t, uint32_t version)
+{
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return READ_ONCE(t->version) != version;
+}
+
 uint64_t pvclock_ns(const struct pvclock_time *t)
 {
 	uint32_t version;
@@ -38,7 +50,7 @@ uint64_t pvclock_ns(const struct pvclock_time *t)
 	uint8_t flags;
 
 	do {
-		version = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE) & ~1u;
+		version = read_begin(t);
 		stamp = READ_ONCE(t->tsc);
 		tsc = tsc_read();
 		now = READ_ONCE(t->system_time);
@@ -46,8 +58,7 @@ uint64_t pvclock_ns(const struct pvclock_time *t)
 			now += scale(tsc - stamp, READ_ONCE(t->mul),
 			    READ_ONCE(t->shift));
 		flags = READ_ONCE(t->flags);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (READ_ONCE(t->version) != version);
+	} while (read_again(t, version));
 	return flags & PVCLOCK_TSC_STABLE ? now : not_before_latest(now);
 }
 
@@ -58,11 +69,10 @@ uint64_t pvclock_tsc_hz(const struct pvclock_time *t)
 	uint64_t hz;
 
 	do {
-		version = __atomic_load_n(&t->version, __ATOMIC_ACQUIRE) & ~1u;
+		version = read_begin(t);
 		mul = READ_ONCE(t->mul);
 		shift = READ_ONCE(t->shift);
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (READ_ONCE(t->version) != version);
+	} while (read_again(t, version));
 	if (!mul || shift > 31 || shift < -31)
 		return 0;
 	hz = (NS_PER_S << 32) / mul;
