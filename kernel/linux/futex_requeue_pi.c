@@ -100,19 +100,18 @@ static int requeue_locked(struct move *m, unsigned most, struct futex_chain *c)
 		return -EINVAL;
 	next = first_waiter(m->from, &m->key, w);
 	r = take_for(m, w, next && most > 1, &owner, c);
-	if (r != 0)
-		return r == 1 ? -EPROTO : r;
-	if (w->bitset == 0) {
+	if (r == 0 && w->bitset == 0) {
 		w = next;
 		done++;
 	}
-	for (; w && done < most; w = next, done++) {
+	for (; r == 0 && w && done < most; w = next) {
 		next = first_waiter(m->from, &m->key, w);
 		r = movable(m, w) ? move_one(m, w, owner) : -EINVAL;
-		if (r != 0)
-			return done ? (int)done : r == 1 ? -EPROTO : r;
+		done += r == 0;
 	}
-	return (int)done;
+	if (done > 0 || r == 0)
+		return (int)done;
+	return r == 1 ? -EPROTO : r; /* 1 would be a count */
 }
 
 long futex_cmp_requeue_pi(uint32_t *from, uint32_t *to, bool shared,
