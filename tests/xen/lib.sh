@@ -28,42 +28,46 @@ guest_start() {
 	xl create -q osv.cfg
 }
 
-# console_has SECONDS PATTERN: until the guest's console shows it.
-console_has() {
-	local end=$((SECONDS + $1))
-	while [ $SECONDS -le $end ]; do
-		! grep -q -- "$2" "$console" || return 0
+# eventually COMMAND...: until it succeeds.  What should be so at once may take
+# long on a busy machine; only a failure waits until the end.
+eventually() {
+	local end=$((SECONDS + 90))
+	until "$@"; do
+		[ $SECONDS -le $end ] || return 1
 		sleep 0.2
 	done
-	return 1
 }
 
-# gone SECONDS: until the guest is not listed any more.
-gone() {
-	local end=$((SECONDS + $1))
-	while [ $SECONDS -le $end ]; do
-		xl domid guest >/dev/null 2>&1 || return 0
-		sleep 0.2
-	done
-	return 1
-}
+# console_has PATTERN: until the guest's console shows it.
+console_has() { eventually grep -q -- "$1" "$console"; }
 
-# guest_stop: "xl shutdown", and set in ms: $taken and $stopped, from the
-# request in the store until the guest took it, and until the domain stopped
-# (empty when it did not); $left, until it was not listed any more.  Between
-# the last two it is not the guest that works but xl and its scripts.
-guest_stop() {
-	local at what asked="" i id
-	taken='' stopped='' left=''
+# console_has_lines N PATTERN: until N lines of it, at least, have it.
+has_lines() { [ "$(grep -c -- "$2" "$console")" -ge "$1" ]; }
+console_has_lines() { eventually has_lines "$@"; }
+
+# gone: until the guest is not listed any more.
+not_listed() { ! xl domid guest >/dev/null 2>&1; }
+gone() { eventually not_listed; }
+
+# stop_by COMMAND...: have xl stop the guest, and set in ms, from the request in
+# the store on, $taken until the guest took it, $stopped until the domain
+# stopped; empty when it did not.  What xl and its scripts need besides is not
+# the guest's time: seconds, on a busy machine.
+stop_by() {
+	local at what i id
+	taken='' stopped='' asked=''
 	id=$(xl domid guest)
-	timeout 60 xenstore-watch @releaseDomain "/local/domain/$id/control/shutdown" |
+	timeout 200 xenstore-watch @releaseDomain "/local/domain/$id/control/shutdown" |
 		while read -r what; do echo "${EPOCHREALTIME/[.,]/} $what"; done >events &
 	for i in $(seq 50); do # what is there already
 		[ "$(wc -l <events)" -lt 2 ] || break
 		sleep 0.1
 	done
-	xl shutdown guest
-	gone 20 && left=${EPOCHREALTIME/[.,]/}
+	"$@"
+	for i in $(seq 50); do
+		[ "$(grep -c @releaseDomain events)" -lt 2 ] || break
+		sleep 0.1
+	done
 	kill %% 2>/dev/null
 	while read -r at what; do
 		case $what in
@@ -71,5 +75,17 @@ guest_stop() {
 		*) [ -z "$asked" ] && asked=$at || taken=${taken:-$(((at - asked) / 1000))} ;;
 		esac
 	done < <(tail -n +3 events)
+}
+
+shutdown_and_gone() {
+	xl shutdown guest
+	gone && left=${EPOCHREALTIME/[.,]/}
+}
+
+# guest_stop: "xl shutdown", and set besides what stop_by does $left, in ms
+# until it was not listed any more; empty when it still is.
+guest_stop() {
+	left=''
+	stop_by shutdown_and_gone
 	[ -z "$left" ] || left=$(((left - ${asked:-left}) / 1000))
 }

@@ -8,7 +8,7 @@ if host.startswith("127."):
     host, port = host.split(":")
 
 def connect():
-    for _ in range(50):
+    for _ in range(300):
         try:
             return socket.create_connection((host, port), timeout=60)
         except OSError:
