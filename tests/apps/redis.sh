@@ -29,13 +29,13 @@ redis_case() {
 	"${in[@]}" "$osv" run redis --net "$net" --port "$port" "$@" >"$log" 2>"$log.err" </dev/null &
 	pid=$!
 	[ "$net" != tap ] || port=6379
-	if ! wait_for 60 "${in[@]}" redis-cli -h "$host" -p "$port" ping; then
+	if ! wait_for 180 "${in[@]}" redis-cli -h "$host" -p "$port" ping; then
 		kill $pid 2>/dev/null
 		wait $pid
 		not_ok "$name" "no answer to ping" "$log.err"
 		return
 	fi
-	timeout 180 "${in[@]}" redis-benchmark -h "$host" -p "$port" -c "$clients" -n "${requests:-3000}" \
+	timeout 600 "${in[@]}" redis-benchmark -h "$host" -p "$port" -c "$clients" -n "${requests:-3000}" \
 		-t ping,set,get,incr,lpush,lrange_100 --csv >"$log.csv" 2>&1
 	if [ "$(grep -c '^"' "$log.csv")" -lt 8 ] || grep -qi error "$log.csv"; then
 		not_ok "$name: redis-benchmark" "it failed" "$log.csv"
@@ -43,7 +43,7 @@ redis_case() {
 		ok "$name: redis-benchmark ($(awk -F'"' 'NR > 1 { printf("%s%s %d/s", (NR > 2 ? ", " : ""), $2, $4) }' "$log.csv"))"
 	fi
 	kill -TERM $pid
-	if ! wait_for 60 eval "! kill -0 $pid"; then kill -9 $pid; fi
+	if ! wait_for 180 eval "! kill -0 $pid"; then kill -9 $pid; fi
 	wait $pid || status=$?
 	if [ $status = 0 ] && grep -q 'User requested shutdown\|Received SIGTERM' "$log"; then
 		ok "$name: stops when asked to"

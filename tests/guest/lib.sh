@@ -5,7 +5,7 @@
 OSV_ELF=$(realpath "$OSV_ELF")
 WORK=$(realpath -m "$WORK")
 guest_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-: "${BOOT_LIMIT:=120}" # s; a guest that hangs is a failure, not a wait
+: "${BOOT_LIMIT:=300}" # s; a guest that hangs is a failure, not a wait
 
 # pack ROOT OUT: a cpio archive of a folder.
 pack() {

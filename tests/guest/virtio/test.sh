@@ -68,8 +68,8 @@ net() {
 		-netdev "user,id=n0,hostfwd=tcp:127.0.0.1:$port-:7" \
 		-device "$device,netdev=n0" "$@" >"$dir/console" &
 	pid=$!
-	wait_for 60 '^serving' "$dir/console" &&
-		timeout 100 python3 "$xen/net/client.py" "127.0.0.1:$port" echo source sink quit \
+	wait_for 180 '^serving' "$dir/console" &&
+		timeout "$BOOT_LIMIT" python3 "$xen/net/client.py" "127.0.0.1:$port" echo source sink quit \
 			>"$dir/client" 2>&1 || status=$?
 	[ $status = 0 ] || timeout 5 python3 "$xen/net/client.py" "127.0.0.1:$port" quit >/dev/null 2>&1
 	if [ $status != 0 ]; then
@@ -103,7 +103,7 @@ net "MMIO, tokens, version 2" microvm,acpi=off virtio-net-device -global virtio-
 # console MACHINE DEVICE: a line typed to hvc0, while ttyS0 is silent.
 console() {
 	local machine=$1 device=$2
-	(wait_for 60 '^waiting' "$dir/hvc" && echo typed) |
+	(wait_for 180 '^waiting' "$dir/hvc" && echo typed) |
 		timeout "$BOOT_LIMIT" qemu-system-x86_64 -accel tcg -smp 1,maxcpus=2 -cpu max -M "$machine" -m 128 \
 			-nodefaults -display none -no-reboot -kernel "$OSV_ELF" \
 			-initrd "$dir/root.cpio" -append "--console=hvc /bin/cat1" \
@@ -122,7 +122,7 @@ console microvm virtio-serial-device
 for machine in q35 pc microvm; do
 	status=0
 	: >"$dir/console"
-	(wait_for 60 '^waiting' "$dir/console" && echo system_powerdown && sleep 20) |
+	(wait_for 180 '^waiting' "$dir/console" && echo system_powerdown && sleep 20) |
 		timeout "$BOOT_LIMIT" qemu-system-x86_64 -accel tcg -smp 1,maxcpus=2 -cpu max -M $machine -m 128 \
 			-nodefaults -display none -no-reboot -kernel "$OSV_ELF" \
 			-initrd "$dir/root.cpio" -append "/bin/cat1" \
