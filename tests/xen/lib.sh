@@ -42,8 +42,8 @@ eventually() {
 console_has() { eventually grep -q -- "$1" "$console"; }
 
 # console_has_lines N PATTERN: until N lines of it, at least, have it.
-has_lines() { [ "$(grep -c -- "$2" "$console")" -ge "$1" ]; }
-console_has_lines() { eventually has_lines "$@"; }
+has_lines() { [ "$(grep -c -- "$2" "$3")" -ge "$1" ]; }
+console_has_lines() { eventually has_lines "$1" "$2" "$console"; }
 
 # gone: until the guest is not listed any more.
 not_listed() { ! xl domid guest >/dev/null 2>&1; }
@@ -54,20 +54,14 @@ gone() { eventually not_listed; }
 # stopped; empty when it did not.  What xl and its scripts need besides is not
 # the guest's time: seconds, on a busy machine.
 stop_by() {
-	local at what i id
+	local at what id
 	taken='' stopped='' asked=''
 	id=$(xl domid guest)
 	timeout 200 xenstore-watch @releaseDomain "/local/domain/$id/control/shutdown" |
 		while read -r what; do echo "${EPOCHREALTIME/[.,]/} $what"; done >events &
-	for i in $(seq 50); do # what is there already
-		[ "$(wc -l <events)" -lt 2 ] || break
-		sleep 0.1
-	done
+	eventually has_lines 2 . events # what is there already
 	"$@"
-	for i in $(seq 50); do
-		[ "$(grep -c @releaseDomain events)" -lt 2 ] || break
-		sleep 0.1
-	done
+	eventually has_lines 2 @releaseDomain events
 	kill %% 2>/dev/null
 	while read -r at what; do
 		case $what in
