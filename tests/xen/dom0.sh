@@ -7,10 +7,11 @@ cd /job || exit 1
 
 say() { sed 's/^/OSV|/'; }
 
-run_job() { # NAME
+run_job() { # NAME: /tmp/output is what it prints, Xen's log what Xen said of it
+	xl dmesg -c >/dev/null
 	# shellcheck disable=SC1091,SC2034
-	(cd "$1" && test=xen/$1 && . ../lib.sh && . ./job) 2>&1
-	for d in $(xl list | awk 'NR > 2 { print $2 }'); do xl destroy "$d"; done
+	(cd "$1" && test=xen/$1 && . ../lib.sh && . ./job) >/tmp/output 2>&1
+	for d in $(xl list | awk 'NR > 2 { print $2 }'); do xl destroy "$d"; done >>/tmp/output
 }
 
 # xl gave up on a script of its own, because the machine is too busy.
@@ -21,12 +22,10 @@ xen_says() { xl dmesg | tail -n 30 | sed 's/^/#   /'; }
 
 for n in "$@"; do
 	t0=$SECONDS
-	xl dmesg -c >/dev/null
-	run_job "$n" >/tmp/output
+	run_job "$n"
 	if grep -q '^not ok' /tmp/output && script_timed_out; then
 		echo "# xen/$n: xl's scripts took too long; once more" | say
-		xl dmesg -c >/dev/null
-		run_job "$n" >/tmp/output
+		run_job "$n"
 	fi
 	! grep -q '^not ok' /tmp/output || xen_says >>/tmp/output
 	say </tmp/output

@@ -49,9 +49,9 @@ console_has_lines() { eventually has_lines "$1" "$2" "$console"; }
 not_listed() { ! xl domid guest >/dev/null 2>&1; }
 gone() { eventually not_listed; }
 
-# stop_by COMMAND...: have xl stop the guest, and set in ms, from the request in
-# the store on, $taken until the guest took it, $stopped until the domain
-# stopped; empty when it did not.  What xl and its scripts need besides is not
+# stop_by COMMAND...: have xl stop the guest, and set $asked, when the request was
+# in the store, in us since 1970, and in ms from then on: $taken until the guest
+# took it, $stopped until the domain stopped; empty when it did not.  What xl and its scripts need besides is not
 # the guest's time: seconds, on a busy machine.
 stop_by() {
 	local at what id
